@@ -1,0 +1,69 @@
+@0xb1a5c0de00000003;
+# A pod sandbox: what kubelet asked for, and what became of it.
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("bulkhead::schema");
+using Common = import "/schema/common.capnp";
+
+enum NamespaceMode {
+  # As CRI's NamespaceMode, with its numbers.
+  pod @0;
+  container @1;
+  node @2;
+  target @3;
+}
+
+struct PodConfig {
+  # CRI PodSandboxConfig, decoded and validated by the frontend, validated again by the broker.
+  name @0 :Text;
+  uid @1 :Text;
+  namespace @2 :Text;
+  attempt @3 :UInt32;
+  # (name, namespace, uid, attempt) is the key under which a retried request joins the first.
+  hostname @4 :Text;         # empty: the node's (host network) or the pod's name
+  logDirectory @5 :Text;     # absolute, clean, or empty: no logs
+  dnsServers @6 :List(Text);
+  dnsSearches @7 :List(Text);
+  dnsOptions @8 :List(Text);
+  portMappings @9 :List(PortMapping);
+  labels @10 :List(Common.Label);
+  annotations @11 :List(Common.Label);
+  cgroupParent @12 :Text;
+  sysctls @13 :List(Common.Label);
+  network @14 :NamespaceMode;
+  pid @15 :NamespaceMode;
+  ipc @16 :NamespaceMode;
+  privileged @17 :Bool;
+  handler @18 :Text;         # runtime handler; empty: by image, else the default
+  userNamespace @19 :NamespaceMode = node;
+  # Only node for now: a pod user namespace is refused.
+}
+
+struct PortMapping {
+  protocol @0 :Protocol;
+  containerPort @1 :UInt16;
+  hostPort @2 :UInt16;       # 0: none
+  hostIp @3 :Text;
+  enum Protocol { tcp @0; udp @1; sctp @2; }
+}
+
+struct Pod {
+  # One sandbox as it is now; also the stored record (state/), so changes follow the schema rules.
+  id @0 :Text;               # 64 lower-case hex digits
+  config @1 :PodConfig;
+  state @2 :State;
+  createdAtNs @3 :Int64;     # wall clock, ns since 1970
+  ips @4 :List(Text);        # the first is the primary; none for host network
+  bootId @5 :Data;           # kernel boot id when the sandbox was made; another one now means a reboot
+  cniRecord @6 :Data;
+  # What the unprivileged CNI worker needs to undo the network (its own encoding, opaque here).
+
+  enum State { ready @0; notReady @1; }
+}
+
+struct PodFilter {
+  id @0 :Text;               # full id or a unique prefix; empty: any
+  hasState @1 :Bool;
+  state @2 :Pod.State;
+  labels @3 :List(Common.Label);   # all must match
+}

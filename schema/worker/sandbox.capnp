@@ -1,0 +1,36 @@
+@0xb1a5c0de00000018;
+# sandbox: makes and pins a pod's namespaces and its files, or takes them away.
+#
+# Pins: <run_dir>/pods/<pod id>/{net,ipc,uts} (bind mounts of nsfs), shm (tmpfs), and the plain files
+# resolv.conf and hostname.
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("bulkhead::schema");
+using Common = import "/schema/common.capnp";
+
+struct SandboxJob {
+  podId @0 :Text;
+  union {
+    make @1 :Make;
+    remove @2 :Void;
+    # Unpins and deletes all that make left, in any state; success when there is nothing.
+  }
+  struct Make {
+    newNetwork @0 :Bool;     # with loopback up
+    newIpc @1 :Bool;
+    newUts @2 :Bool;
+    hostname @3 :Text;       # set where newUts
+    shmBytes @4 :UInt64;     # size of /dev/shm where newIpc
+    sysctls @5 :List(Common.Label);
+    # Written inside the new namespaces; the grammar and the allowed set are security/policy/sysctl.h,
+    # checked again here.
+    dnsServers @6 :List(Text);
+    dnsSearches @7 :List(Text);
+    dnsOptions @8 :List(Text);
+    # All empty: the node's resolv.conf is copied.
+  }
+}
+
+struct SandboxResult {
+  status @0 :Common.Status;
+}

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "security/profile.h"
+
+namespace bulkhead::security {
+
+// Values for {root_dir} and {run_dir} in paths. Workers get none: their paths are fixed.
+struct Places {
+  std::string root_dir;
+  std::string run_dir;
+};
+
+// Confines the calling process to its profile: the first statement of every main. Namespaces were made by Spawn
+// (spawn.h); this takes the rest, in this order: fds, limits, file system view, ids, capabilities, no_new_privs,
+// Landlock, seccomp. Ends the process on any failure: fail closed.
+void EnterOrDie(const Profile& profile, const Places& places = {});
+
+// For View::kDirFds: from now on only what lies below these directories can be reached. Once, before a byte of
+// untrusted input is read. Where the kernel has no Landlock: a warning, and the uid and the empty root remain.
+absl::Status ConfineToDirectories(absl::Span<const int> directories, Access access);
+
+}  // namespace bulkhead::security
