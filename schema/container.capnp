@@ -117,6 +117,8 @@ struct Container {
   bootId @16 :Data;
   cgroup @17 :Text;          # path under each hierarchy (cgroupfs) or "slice:prefix:name" (systemd)
   stopSignal @18 :Int32;
+  layers @19 :List(Common.Digest);
+  # diffIDs of its rootfs, lowest first: they stay while the container does, whatever becomes of the image.
 
   enum State { created @0; running @1; exited @2; unknown @3; }
 }

@@ -15,6 +15,9 @@ struct NetworkJob {
   binDirs @5 :List(Text);    # absolute; searched in order
   pluginTimeoutMs @6 :UInt32;
   netnsGone @7 :Bool;        # del without a namespace (after a reboot): CNI_NETNS is empty
+  confDir @8 :Text;
+  # Not empty: run nothing (and take no fd), but open the network configuration files of this directory
+  # (*.conf, *.conflist, *.json; at most 32, in name order) and pass them on: they are readable by root alone.
 }
 
 struct NetworkRequest {
@@ -32,6 +35,7 @@ struct NetworkReply {
 }
 
 struct NetworkResult {
-  # To the broker, when the cni worker has closed its end.
+  # To the broker, when the cni worker has closed its end; or at once, with the files' fds, for confDir.
   status @0 :Common.Status;
+  fileNames @1 :List(Text);
 }
