@@ -1,0 +1,15 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "schema/container.capnp.h"
+
+namespace bulkhead::validate {
+
+// INVALID_ARGUMENT naming the CRI field ("config.mounts[2].host_path: ...") for the first thing wrong. UNIMPLEMENTED for
+// what a later version brings (devices by CDI, image mounts, localhost seccomp).
+absl::Status CheckContainerConfig(schema::ContainerConfig::Reader config);
+
+// argv of an exec: 1 to 4,096 arguments, no NUL, 1 MiB in all.
+absl::Status CheckArguments(absl::string_view field, capnp::List<capnp::Text>::Reader arguments);
+
+}  // namespace bulkhead::validate
