@@ -23,9 +23,13 @@ class FrameGate {
   size_t max_bytes_;
   uint64_t body_left_ = 0;
   std::vector<uint8_t> table_;
+  bool failed_ = false;
+
+  absl::Status TakeTable(absl::Span<const uint8_t>* bytes, std::vector<uint8_t>* out);
 };
 
-// A stream whose incoming bytes pass a FrameGate. A violation ends it like a disconnect and calls on_violation.
+// A stream whose incoming bytes pass a FrameGate. A violation ends it like a disconnect and calls on_violation once,
+// which must not destroy the stream: it is called from within a read.
 kj::Own<kj::AsyncIoStream> GatedStream(kj::Own<kj::AsyncIoStream> inner, size_t max_bytes,
                                        kj::Function<void(absl::Status)> on_violation);
 

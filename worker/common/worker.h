@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "ipc/guard.h"
 #include "ipc/message.h"
+#include "ipc/status_codec.h"
 #include "security/profile.h"
 
 // What every worker's main does, in one place: enter the profile, say hello, take one job, send one result, exit.
@@ -30,17 +32,26 @@ using JobFunction =
 // Enters the profile and says hello (an empty frame header) on the control socket.
 void Begin(const security::Profile& profile);
 // Waits for the job. Exits quietly where the broker closed instead (the self-test does).
+// A malformed frame ends the process with 1.
 ipc::Received ReceiveJob(int max_fds);
+// Ends the process where it cannot be sent: quietly with 0 where the broker closed, else with 1.
 void SendResult(capnp::MessageBuilder& message, absl::Span<const int> fds);
+// Logs and ends the process with 1.
+[[noreturn]] void Die(const char* what, const absl::Status& status);
 
-// main() of an ordinary worker.
+// main() of an ordinary worker. A malformed job ends it with 1 and no result.
 template <typename Job, typename Result>
 int RunWorker(const security::Profile& profile, int max_fds, const JobFunction<Job, Result>& run) {
   Begin(profile);
   ipc::Received received = ReceiveJob(max_fds);
   capnp::MallocMessageBuilder message;
-  JobResult out = run(received.As<Job>(), std::move(received.fds()),
-                      message.initRoot<Result>());
+  JobResult out;
+  const absl::Status well_formed = ipc::Guarded([&] {
+    typename Result::Builder result = message.initRoot<Result>();
+    ipc::WriteStatus(absl::InternalError("the worker set no status"), result.initStatus());
+    out = run(received.As<Job>(), std::move(received.fds()), result);
+  });
+  if (!well_formed.ok()) Die("run job", well_formed);
   std::vector<int> fds;
   for (const base::UniqueFd& fd : out.fds) fds.push_back(fd.get());
   SendResult(message, fds);
