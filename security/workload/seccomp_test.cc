@@ -55,6 +55,7 @@ bool Load(const json& profile) {
 // errno of call (0: success) in a child confined by the profile; -1: the profile did not load.
 int ErrnoUnder(uint64_t capabilities, const std::function<long()>& call) {
   const json profile = DefaultSeccomp(capabilities);
+  for (const json& rule : profile["syscalls"]) EXPECT_TRUE(rule["names"].is_array());
   const pid_t child = fork();
   if (child == 0) {
     if (!Load(profile)) _exit(255);
