@@ -131,7 +131,8 @@ TEST(DefaultSeccomp, DeniesWhatReachesTheKernel) {
 
 TEST(DefaultSeccomp, SocketcallIsUnknown) {
   bool seen = false;
-  for (const json& rule : DefaultSeccomp(0)["syscalls"]) {
+  const json profile = DefaultSeccomp(0);
+  for (const json& rule : profile["syscalls"]) {
     if (rule["names"] != json::array({"socketcall"})) continue;
     seen = true;
     EXPECT_EQ(rule["action"], "SCMP_ACT_ERRNO");
