@@ -1,0 +1,25 @@
+#pragma once
+
+#include <capnp/message.h>
+
+#include <map>
+#include <string>
+
+#include "base/unique_fd.h"
+#include "schema/config.capnp.h"
+#include "tools/config/settings.h"
+#include "tools/host/host.h"
+
+namespace bulkhead::tools {
+
+// Runtime name to what its program printed as version; a runtime that is missing there was not found.
+using RuntimeVersions = std::map<std::string, std::string>;
+
+// Fills in the typed configuration that all other processes get.
+void EncodeConfig(const Settings& settings, const Host& host, const RuntimeVersions& versions,
+                  schema::Config::Builder out);
+
+// One encoded configuration as a sealed memfd (a Cap'n Proto message in stream form).
+absl::StatusOr<base::UniqueFd> ConfigMemfd(capnp::MessageBuilder& message);
+
+}  // namespace bulkhead::tools

@@ -1,0 +1,31 @@
+#include "tools/host/host.h"
+
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/status.h"
+
+namespace bulkhead::tools {
+namespace {
+
+// The test that sd_booted(3) documents; the command name guards against a stale directory.
+bool SystemdIsInit() {
+  if (access("/run/systemd/system", F_OK) != 0) return false;
+  absl::StatusOr<std::string> comm = base::ReadFile("/proc/1/comm", 64);
+  return comm.ok() && *comm == "systemd\n";
+}
+
+}  // namespace
+
+absl::StatusOr<Host> DetectHost() {
+  Host host;
+  BULKHEAD_ASSIGN_OR_RETURN(host.cgroup_mode, base::DetectCgroupMode());
+  host.systemd_driver = SystemdIsInit();
+  utsname name;
+  if (uname(&name) != 0) return base::ErrnoStatus("uname");
+  host.kernel = name.release;
+  return host;
+}
+
+}  // namespace bulkhead::tools

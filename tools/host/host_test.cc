@@ -1,0 +1,75 @@
+#include "tools/host/host.h"
+
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace bulkhead::tools {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+TEST(KnownHoles, ByVersion) {
+  EXPECT_THAT(KnownHoles("crun version 1.8.1"), SizeIs(3));
+  EXPECT_THAT(KnownHoles("crun version 1.27-12-gabc"), SizeIs(1));
+  EXPECT_THAT(KnownHoles("crun version 1.28"), IsEmpty());
+  EXPECT_THAT(KnownHoles("crun version 2.0.0"), IsEmpty());
+  EXPECT_THAT(KnownHoles("runc version 1.1.5"), IsEmpty());
+  EXPECT_THAT(KnownHoles("crun version x"), IsEmpty());
+  EXPECT_THAT(KnownHoles(""), IsEmpty());
+}
+
+TEST(DetectHost, Here) {
+  absl::StatusOr<Host> host = DetectHost();
+  ASSERT_TRUE(host.ok()) << host.status();
+  EXPECT_FALSE(host->kernel.empty());
+}
+
+class Version : public ::testing::Test {
+ protected:
+  Version() {
+    char name[] = "/tmp/host-test-XXXXXX";
+    dir_ = mkdtemp(name);
+  }
+  ~Version() override { std::filesystem::remove_all(dir_); }
+  std::string Script(const std::string& body) {
+    std::string path = dir_ + "/program";
+    std::ofstream(path) << "#!/bin/sh\n" << body;
+    chmod(path.c_str(), 0755);
+    return path;
+  }
+  std::string dir_;
+};
+
+TEST_F(Version, FirstLine) {
+  absl::StatusOr<std::string> line = RuntimeVersion(Script("echo \"my $1 3.2\"; echo more\n"));
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_EQ(*line, "my --version 3.2");
+}
+
+TEST_F(Version, Failures) {
+  EXPECT_EQ(RuntimeVersion(dir_ + "/none").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(RuntimeVersion(Script("exit 1\n")).status().code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(RuntimeVersion(Script("printf 'a\\033b\\n'\n")).status().code(),
+            absl::StatusCode::kInternal);
+}
+
+TEST_F(Version, EndlessOutputIsCut) {
+  absl::StatusOr<std::string> line = RuntimeVersion(Script("while :; do echo v 1; done\n"));
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_EQ(*line, "v 1");
+}
+
+TEST_F(Version, SilenceIsEnded) {
+  EXPECT_EQ(RuntimeVersion(Script("exec sleep 100\n")).status().code(),
+            absl::StatusCode::kDeadlineExceeded);
+}
+
+}  // namespace
+}  // namespace bulkhead::tools
