@@ -56,6 +56,9 @@ struct Syscall {
   int number;
   const char* reason;
   absl::Span<const ArgRule> args = {};  // all must hold; several rows for one number are alternatives
+  // Not 0: refused with this errno instead of death, for what libraries merely try. A row that allows the same call
+  // without rules on arguments wins over it.
+  int error = 0;
 };
 
 // A named group of syscalls that many kinds need; defined once in profiles/syscall_sets.cc.
@@ -83,14 +86,22 @@ enum class IdMap {
   kIdentity,    // every id is itself: power over files' owners without power over the node
 };
 
-// Directories that the spawner opens at its start and hands to a worker, instead of paths.
-enum class Dir { kRoot, kRun, kLayers, kContainers, kCgroup };
+// What the spawner opens at its start and hands to a worker, instead of paths.
+enum class Dir {
+  kRoot,
+  kRun,
+  kLayers,
+  kContainers,
+  kCgroup,    // base::kCgroupMount
+  kLayerIds,  // no directory: a user namespace for MOUNT_ATTR_IDMAP that shows a layer's owners without the shift
+};
 
 struct FdRow {
   int fd;
   const char* what;
   bool is_dir = false;  // dir is set: the spawner provides it
   Dir dir = Dir::kRoot;
+  bool optional = false;  // may be absent
 };
 
 struct Limits {
@@ -133,6 +144,27 @@ struct Profile {
   absl::Span<const Syscall> syscalls = {};
   Limits limits = {};
 };
+
+// Whether each row says why it is there; every profiles/<kind>.cc asserts it.
+constexpr bool IsReason(const char* text) { return text != nullptr && text[0] != '\0'; }
+constexpr bool EveryRowHasReason(absl::Span<const Syscall> rows) {
+  for (const Syscall& row : rows) {
+    if (!IsReason(row.reason)) return false;
+  }
+  return true;
+}
+constexpr bool EveryRowHasReason(const Profile& profile) {
+  for (const Cap& row : profile.capabilities) {
+    if (!IsReason(row.reason)) return false;
+  }
+  for (const Path& row : profile.paths) {
+    if (!IsReason(row.reason)) return false;
+  }
+  for (const FdRow& row : profile.fds) {
+    if (!IsReason(row.what)) return false;
+  }
+  return EveryRowHasReason(profile.syscalls) && IsReason(profile.purpose) && IsReason(profile.input);
+}
 
 // All kinds, in Kind's order.
 absl::Span<const Profile* const> AllProfiles();

@@ -1,0 +1,31 @@
+#include "security/profile.h"
+
+namespace bulkhead::security {
+namespace {
+
+constexpr const Profile* kAll[] = {
+    &kFrontendProfile, &kBrokerProfile, &kSpawnerProfile, &kFetchProfile,   &kManifestProfile,
+    &kImportProfile,   &kInflateProfile, &kUnpackProfile,  &kUserProfile,    &kMountProfile,
+    &kSandboxProfile,  &kCniProfile,     &kNetworkProfile, &kLaunchProfile,  &kMonitorProfile,
+    &kSignalProfile,   &kRemoveProfile,
+};
+
+}  // namespace
+
+absl::Span<const Profile* const> AllProfiles() { return kAll; }
+
+const Profile* FindProfile(Kind kind) {
+  for (const Profile* profile : kAll) {
+    if (profile->kind == kind) return profile;
+  }
+  return nullptr;
+}
+
+const Profile* FindProfile(absl::string_view name) {
+  for (const Profile* profile : kAll) {
+    if (profile->name == name) return profile;
+  }
+  return nullptr;
+}
+
+}  // namespace bulkhead::security
