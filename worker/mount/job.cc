@@ -1,0 +1,137 @@
+#include "worker/mount/job.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "base/clean_path.h"
+#include "base/fs.h"
+#include "base/ids.h"
+#include "base/mount.h"
+#include "base/status.h"
+#include "ipc/status_codec.h"
+
+namespace bulkhead::mount {
+namespace {
+
+using base::UniqueFd;
+
+constexpr size_t kDigestBytes = 32;
+constexpr size_t kMaxVolumes = ipc::kMaxFds - 1;
+
+absl::Status CheckJob(schema::MountJob::Reader job) {
+  if (!base::IsId(job.getContainerId().cStr())) {
+    return absl::InvalidArgumentError("container id: not 64 hex digits");
+  }
+  for (schema::Digest::Reader layer : job.getLayers()) {
+    if (layer.getBytes().size() != kDigestBytes) {
+      return absl::InvalidArgumentError("layer: not a SHA-256 digest");
+    }
+  }
+  if (job.getVolumes().size() > kMaxVolumes) {
+    return absl::ResourceExhaustedError(absl::StrCat("volumes: more than ", kMaxVolumes));
+  }
+  for (schema::MountJob::Volume::Reader volume : job.getVolumes()) {
+    if (!base::IsCleanAbsolutePath(volume.getHostPath().cStr())) {
+      return absl::InvalidArgumentError("volume: not a clean absolute path");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<UniqueFd> OpenVolume(schema::MountJob::Volume::Reader volume) {
+  const std::string path = volume.getHostPath().cStr();
+  absl::StatusOr<UniqueFd> source =
+      base::OpenAt(AT_FDCWD, path, O_PATH, base::Resolve::kHost);
+  if (!absl::IsNotFound(source.status()) || !volume.getCreateDirectory()) return source;
+  BULKHEAD_RETURN_IF_ERROR(base::MakeDirectories(path, 0755));
+  return base::OpenAt(AT_FDCWD, path, O_PATH, base::Resolve::kHost);
+}
+
+absl::StatusOr<UniqueFd> CloneVolume(schema::MountJob::Volume::Reader volume, int source) {
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd clone,
+                            base::CloneMount(source, "", volume.getRecursive()));
+  if (volume.getReadOnly()) {
+    BULKHEAD_RETURN_IF_ERROR(base::SetMountAttributes(clone.get(), volume.getRecursiveReadOnly(),
+                                                      MOUNT_ATTR_RDONLY, 0, 0, -1));
+  }
+  return clone;
+}
+
+absl::Status CloneVolumes(schema::MountJob::Reader job, schema::MountResult::Builder result,
+                          std::vector<UniqueFd>* volumes) {
+  auto is_directory = result.initVolumeIsDirectory(job.getVolumes().size());
+  for (unsigned i = 0; i < job.getVolumes().size(); ++i) {
+    const schema::MountJob::Volume::Reader volume = job.getVolumes()[i];
+    BULKHEAD_ASSIGN_OR_RETURN(UniqueFd source, OpenVolume(volume));
+    struct stat st;
+    if (fstat(source.get(), &st) != 0) return base::ErrnoStatus("stat volume");
+    is_directory.set(i, S_ISDIR(st.st_mode));
+    absl::StatusOr<UniqueFd> clone = CloneVolume(volume, source.get());
+    if (!clone.ok()) return base::Annotate(clone.status(), volume.getHostPath().cStr());
+    volumes->push_back(*std::move(clone));
+  }
+  return absl::OkStatus();
+}
+
+// <containers>/<id>/{upper,work}. The upper directory's mode is that of / in the container.
+absl::StatusOr<UniqueFd> MakeUpper(int containers, const std::string& id) {
+  const mode_t mask = umask(0);
+  absl::Cleanup restore = [mask] { umask(mask); };
+  BULKHEAD_RETURN_IF_ERROR(base::MakeDirectory(containers, id, 0700));
+  BULKHEAD_ASSIGN_OR_RETURN(
+      UniqueFd directory,
+      base::OpenAt(containers, id, O_PATH | O_DIRECTORY, base::Resolve::kBeneathNoSymlinks));
+  BULKHEAD_RETURN_IF_ERROR(base::MakeDirectory(directory.get(), "upper", 0755));
+  BULKHEAD_RETURN_IF_ERROR(base::MakeDirectory(directory.get(), "work", 0700));
+  return directory;
+}
+
+absl::StatusOr<UniqueFd> BuildRootfs(schema::MountJob::Reader job, const Places& places,
+                                     OverlayMethod method) {
+  OverlayRequest request = {.layers = places.layers};
+  for (schema::Digest::Reader layer : job.getLayers()) {
+    const auto bytes = layer.getBytes().asChars();
+    request.names.push_back(base::ToHex({bytes.begin(), bytes.size()}));
+  }
+  const std::string id = job.getContainerId().cStr();
+  UniqueFd directory;
+  absl::Cleanup undo = [&] {
+    if (directory) (void)base::RemoveTree(places.containers, id);
+  };
+  if (!job.getReadOnly()) {
+    BULKHEAD_ASSIGN_OR_RETURN(directory, MakeUpper(places.containers, id));
+    request.container = directory.get();
+  }
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd rootfs, MountOverlay(request, method));
+  std::move(undo).Cancel();
+  return rootfs;
+}
+
+// Volumes first: building the rootfs may leave the node's mount namespace, where volumes are found.
+absl::StatusOr<std::vector<UniqueFd>> Build(schema::MountJob::Reader job, const Places& places,
+                                            schema::MountResult::Builder result,
+                                            OverlayMethod method) {
+  BULKHEAD_RETURN_IF_ERROR(CheckJob(job));
+  std::vector<UniqueFd> mounts(1);
+  BULKHEAD_RETURN_IF_ERROR(CloneVolumes(job, result, &mounts));
+  BULKHEAD_ASSIGN_OR_RETURN(mounts[0], BuildRootfs(job, places, method));
+  return mounts;
+}
+
+}  // namespace
+
+worker::JobResult RunMountJob(schema::MountJob::Reader job, const Places& places,
+                              schema::MountResult::Builder result, OverlayMethod method) {
+  absl::StatusOr<std::vector<UniqueFd>> mounts = Build(job, places, result, method);
+  ipc::WriteStatus(mounts.status(), result.initStatus());
+  worker::JobResult out;
+  if (mounts.ok()) out.fds = *std::move(mounts);
+  return out;
+}
+
+}  // namespace bulkhead::mount

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "schema/worker/mount.capnp.h"
+#include "worker/common/worker.h"
+#include "worker/mount/overlay.h"
+
+namespace bulkhead::mount {
+
+// Directory fds that the job works on; they stay the caller's.
+struct Places {
+  int layers = -1;
+  int containers = -1;
+};
+
+// Builds the rootfs and the volumes of one container (schema/worker/mount.capnp). On failure nothing is left: the
+// directories that it made are removed.
+worker::JobResult RunMountJob(schema::MountJob::Reader job, const Places& places,
+                              schema::MountResult::Builder result,
+                              OverlayMethod method = OverlayMethod::kBest);
+
+}  // namespace bulkhead::mount

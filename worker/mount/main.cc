@@ -1,0 +1,16 @@
+// SECURITY: mount holds CAP_SYS_ADMIN and the file capabilities that overlayfs keeps of its mounter, in the node's
+// mount namespace. Only the broker talks to it, with one typed job: layer digests, a container id, volume paths that
+// the policy allowed. It reads no byte of any file. An attacker who owns it can mount anything on the node.
+#include "worker/mount/job.h"
+
+int main() {
+  using namespace bulkhead;
+  const mount::Places places = {.layers = worker::kFirstDirFd,
+                                .containers = worker::kFirstDirFd + 1};
+  return worker::RunWorker<schema::MountJob, schema::MountResult>(
+      security::kMountProfile, 0,
+      [&places](schema::MountJob::Reader job, std::vector<base::UniqueFd>,
+                schema::MountResult::Builder result) {
+        return mount::RunMountJob(job, places, result);
+      });
+}

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/unique_fd.h"
+
+namespace bulkhead::mount {
+
+// How the layers reach overlayfs. Descriptors need Linux 6.15 or so; the namespace works since 5.19, and takes the
+// calling process out of the node's mount namespace, so it comes last.
+enum class OverlayMethod { kBest, kDescriptors, kNamespace };
+
+struct OverlayRequest {
+  int layers = -1;                 // directory fd of all layers
+  std::vector<std::string> names;  // directories in it, lowest first; not empty
+  int container = -1;              // directory fd that holds upper/ and work/; -1: read-only, without them
+};
+
+// Mounts the layers id-mapped (layer_map.h), as one detached overlay. Layer directories are opened in the caller's
+// mount namespace first.
+absl::StatusOr<base::UniqueFd> MountOverlay(const OverlayRequest& request,
+                                            OverlayMethod method = OverlayMethod::kBest);
+
+}  // namespace bulkhead::mount
