@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "worker/inflate/sha256.h"
+
+namespace bulkhead::worker {
+
+// Where uncompressed bytes go: hashed, counted against a limit, written to the pipe.
+class Sink {
+ public:
+  // fd stays the caller's. limit: the most bytes that may pass.
+  Sink(int fd, uint64_t limit) : fd_(fd), limit_(limit) {}
+  // RESOURCE_EXHAUSTED: over the limit (nothing of these bytes is written). ABORTED: the reader is gone.
+  absl::Status Write(absl::string_view bytes);
+  uint64_t bytes() const { return bytes_; }
+  std::string FinishDigest() { return hash_.Finish(); }
+
+ private:
+  int fd_;
+  uint64_t limit_;
+  uint64_t bytes_ = 0;
+  Sha256 hash_;
+};
+
+}  // namespace bulkhead::worker
