@@ -1,0 +1,191 @@
+#include "validate/pod.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/status.h"
+#include "validate/text.h"
+
+namespace bulkhead::validate {
+namespace {
+
+using schema::NamespaceMode;
+using schema::PodConfig;
+using schema::PortMapping;
+
+constexpr size_t kMaxNameBytes = 253;
+constexpr size_t kMaxHostnameBytes = 64;
+constexpr size_t kMaxDnsEntries = 32;
+constexpr size_t kMaxDnsOptionBytes = 255;
+constexpr size_t kMaxPortMappings = 1024;
+constexpr size_t kMaxSysctls = 64;
+constexpr size_t kMaxSysctlBytes = 16 << 10;
+constexpr size_t kMaxCgroupNameBytes = 255;
+constexpr size_t kMaxHandlerBytes = 63;
+
+absl::Status CheckMetadata(PodConfig::Reader config) {
+  BULKHEAD_RETURN_IF_ERROR(
+      CheckName("config.metadata.name", View(config.getName()), kMaxNameBytes));
+  BULKHEAD_RETURN_IF_ERROR(
+      CheckName("config.metadata.namespace", View(config.getNamespace()), kMaxNameBytes));
+  return CheckName("config.metadata.uid", View(config.getUid()), kMaxNameBytes);
+}
+
+// Labels of letters, digits and inner hyphens, joined by dots (RFC 1123).
+absl::Status CheckHostname(absl::string_view hostname) {
+  constexpr absl::string_view kField = "config.hostname";
+  if (hostname.empty()) return absl::OkStatus();
+  if (hostname.size() > kMaxHostnameBytes) {
+    return Refuse(kField, absl::StrCat("longer than ", kMaxHostnameBytes, " bytes"));
+  }
+  for (absl::string_view label : absl::StrSplit(hostname, '.')) {
+    const bool good = !label.empty() && label.front() != '-' && label.back() != '-' &&
+                      std::all_of(label.begin(), label.end(),
+                                  [](char c) { return absl::ascii_isalnum(c) || c == '-'; });
+    if (!good) return Refuse(kField, "not a host name");
+  }
+  return absl::OkStatus();
+}
+
+// These become words of a line in resolv.conf: a blank would make two of one.
+absl::Status CheckDnsWord(absl::string_view field, absl::string_view word) {
+  BULKHEAD_RETURN_IF_ERROR(CheckName(field, word, kMaxDnsOptionBytes));
+  const bool good = std::all_of(word.begin(), word.end(), [](char c) {
+    return absl::ascii_isalnum(c) || absl::StrContains(".:-_", c);
+  });
+  return good ? absl::OkStatus() : Refuse(field, "holds a character that is not allowed");
+}
+
+absl::Status CheckDnsServer(absl::string_view field, absl::string_view server) {
+  // A link-local server comes with its interface: "fe80::1%eth0".
+  const size_t percent = server.find('%');
+  if (percent != absl::string_view::npos) {
+    BULKHEAD_RETURN_IF_ERROR(CheckDnsWord(field, server.substr(percent + 1)));
+  }
+  return CheckAddress(field, server.substr(0, percent));
+}
+
+absl::Status CheckDns(PodConfig::Reader config) {
+  constexpr absl::string_view kServers = "config.dns_config.servers";
+  constexpr absl::string_view kSearches = "config.dns_config.searches";
+  constexpr absl::string_view kOptions = "config.dns_config.options";
+  BULKHEAD_RETURN_IF_ERROR(CheckCount(kServers, config.getDnsServers().size(), kMaxDnsEntries));
+  BULKHEAD_RETURN_IF_ERROR(CheckCount(kSearches, config.getDnsSearches().size(), kMaxDnsEntries));
+  BULKHEAD_RETURN_IF_ERROR(CheckCount(kOptions, config.getDnsOptions().size(), kMaxDnsEntries));
+  for (const auto server : config.getDnsServers()) {
+    BULKHEAD_RETURN_IF_ERROR(CheckDnsServer(kServers, View(server)));
+  }
+  for (const auto search : config.getDnsSearches()) {
+    BULKHEAD_RETURN_IF_ERROR(CheckDnsWord(kSearches, View(search)));
+  }
+  for (const auto option : config.getDnsOptions()) {
+    BULKHEAD_RETURN_IF_ERROR(CheckDnsWord(kOptions, View(option)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckPortMappings(capnp::List<PortMapping>::Reader mappings) {
+  constexpr absl::string_view kField = "config.port_mappings";
+  BULKHEAD_RETURN_IF_ERROR(CheckCount(kField, mappings.size(), kMaxPortMappings));
+  for (size_t i = 0; i < mappings.size(); ++i) {
+    const PortMapping::Reader mapping = mappings[i];
+    const std::string field = absl::StrCat(kField, "[", i, "]");
+    if (!IsKnown(mapping.getProtocol(), PortMapping::Protocol::SCTP)) {
+      return Refuse(absl::StrCat(field, ".protocol"), "unknown");
+    }
+    if (mapping.getContainerPort() == 0) {
+      return Refuse(absl::StrCat(field, ".container_port"), "must be 1 to 65535");
+    }
+    if (mapping.getHostIp().size() != 0) {
+      BULKHEAD_RETURN_IF_ERROR(
+          CheckAddress(absl::StrCat(field, ".host_ip"), View(mapping.getHostIp())));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// A path of cgroupfs, or the name of a systemd slice.
+absl::Status CheckCgroupParent(absl::string_view parent) {
+  constexpr absl::string_view kField = "config.linux.cgroup_parent";
+  if (parent.empty()) return absl::OkStatus();
+  if (parent[0] == '/') return CheckPath(kField, parent);
+  const bool good = absl::EndsWith(parent, ".slice") && parent.size() <= kMaxCgroupNameBytes &&
+                    parent[0] != '.' && parent[0] != '-' &&
+                    std::all_of(parent.begin(), parent.end(), [](char c) {
+                      return absl::ascii_isalnum(c) || absl::StrContains(".:-_\\@", c);
+                    });
+  return good ? absl::OkStatus() : Refuse(kField, "neither an absolute path nor a .slice");
+}
+
+absl::Status CheckSysctls(capnp::List<schema::Label>::Reader sysctls) {
+  constexpr absl::string_view kField = "config.linux.sysctls";
+  BULKHEAD_RETURN_IF_ERROR(CheckMap(kField, sysctls, kMaxSysctls, kMaxSysctlBytes));
+  for (const auto sysctl : sysctls) {
+    const absl::string_view name = View(sysctl.getKey());
+    const bool good = std::all_of(name.begin(), name.end(), [](char c) {
+      return absl::ascii_islower(c) || absl::ascii_isdigit(c) || absl::StrContains("._-/", c);
+    });
+    if (!good || absl::StrContains(name, "..") || name[0] == '/' || name[0] == '.') {
+      return Refuse(kField, absl::StrCat(name, " is not the name of a sysctl"));
+    }
+    BULKHEAD_RETURN_IF_ERROR(
+        CheckLine(absl::StrCat(kField, "[", name, "]"), View(sysctl.getValue()), kMaxSysctlBytes));
+  }
+  return absl::OkStatus();
+}
+
+// What a pod may share with the node; containers share with the pod.
+absl::Status CheckNamespaces(PodConfig::Reader config) {
+  constexpr absl::string_view kField = "config.linux.security_context.namespace_options";
+  const auto pod_or_node = [](NamespaceMode mode) {
+    return mode == NamespaceMode::POD || mode == NamespaceMode::NODE;
+  };
+  if (!pod_or_node(config.getNetwork())) {
+    return Refuse(absl::StrCat(kField, ".network"), "must be POD or NODE");
+  }
+  if (!pod_or_node(config.getIpc())) {
+    return Refuse(absl::StrCat(kField, ".ipc"), "must be POD or NODE");
+  }
+  if (!pod_or_node(config.getPid()) && config.getPid() != NamespaceMode::CONTAINER) {
+    return Refuse(absl::StrCat(kField, ".pid"), "must be POD, CONTAINER or NODE");
+  }
+  if (config.getUserNamespace() == NamespaceMode::POD) {
+    return NotYet(absl::StrCat(kField, ".userns_options"), "a user namespace");
+  }
+  if (config.getUserNamespace() != NamespaceMode::NODE) {
+    return Refuse(absl::StrCat(kField, ".userns_options.mode"), "must be POD or NODE");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckHandler(absl::string_view handler) {
+  constexpr absl::string_view kField = "runtime_handler";
+  const bool good =
+      handler.size() <= kMaxHandlerBytes && std::all_of(handler.begin(), handler.end(), [](char c) {
+        return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
+      });
+  return good ? absl::OkStatus() : Refuse(kField, "must be up to 63 of a-z, 0-9 and -");
+}
+
+}  // namespace
+
+absl::Status CheckPodConfig(PodConfig::Reader config) {
+  BULKHEAD_RETURN_IF_ERROR(CheckMetadata(config));
+  BULKHEAD_RETURN_IF_ERROR(CheckHostname(View(config.getHostname())));
+  if (config.getLogDirectory().size() != 0) {
+    BULKHEAD_RETURN_IF_ERROR(CheckPath("config.log_directory", View(config.getLogDirectory())));
+  }
+  BULKHEAD_RETURN_IF_ERROR(CheckDns(config));
+  BULKHEAD_RETURN_IF_ERROR(CheckPortMappings(config.getPortMappings()));
+  BULKHEAD_RETURN_IF_ERROR(CheckLabels("config.labels", config.getLabels()));
+  BULKHEAD_RETURN_IF_ERROR(CheckAnnotations("config.annotations", config.getAnnotations()));
+  BULKHEAD_RETURN_IF_ERROR(CheckCgroupParent(View(config.getCgroupParent())));
+  BULKHEAD_RETURN_IF_ERROR(CheckSysctls(config.getSysctls()));
+  BULKHEAD_RETURN_IF_ERROR(CheckNamespaces(config));
+  return CheckHandler(View(config.getHandler()));
+}
+
+}  // namespace bulkhead::validate
