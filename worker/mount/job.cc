@@ -78,22 +78,30 @@ absl::Status CloneVolumes(schema::MountJob::Reader job, schema::MountResult::Bui
   return absl::OkStatus();
 }
 
+absl::Status MakeWithMode(int parent, const char* name, mode_t mode) {
+  BULKHEAD_RETURN_IF_ERROR(base::MakeDirectory(parent, name, mode));
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd directory,
+                            base::OpenAt(parent, name, O_RDONLY | O_DIRECTORY,
+                                         base::Resolve::kBeneathNoSymlinks));
+  // Whatever the umask.
+  if (fchmod(directory.get(), mode) != 0) return base::ErrnoStatus(absl::StrCat("chmod ", name));
+  return absl::OkStatus();
+}
+
 // <containers>/<id>/{upper,work}. The upper directory's mode is that of / in the container.
 absl::StatusOr<UniqueFd> MakeUpper(int containers, const std::string& id) {
-  const mode_t mask = umask(0);
-  absl::Cleanup restore = [mask] { umask(mask); };
-  BULKHEAD_RETURN_IF_ERROR(base::MakeDirectory(containers, id, 0700));
+  BULKHEAD_RETURN_IF_ERROR(MakeWithMode(containers, id.c_str(), 0700));
   BULKHEAD_ASSIGN_OR_RETURN(
       UniqueFd directory,
       base::OpenAt(containers, id, O_PATH | O_DIRECTORY, base::Resolve::kBeneathNoSymlinks));
-  BULKHEAD_RETURN_IF_ERROR(base::MakeDirectory(directory.get(), "upper", 0755));
-  BULKHEAD_RETURN_IF_ERROR(base::MakeDirectory(directory.get(), "work", 0700));
+  BULKHEAD_RETURN_IF_ERROR(MakeWithMode(directory.get(), "upper", 0755));
+  BULKHEAD_RETURN_IF_ERROR(MakeWithMode(directory.get(), "work", 0700));
   return directory;
 }
 
 absl::StatusOr<UniqueFd> BuildRootfs(schema::MountJob::Reader job, const Places& places,
                                      OverlayMethod method) {
-  OverlayRequest request = {.layers = places.layers};
+  OverlayRequest request = {.layers = places.layers, .layer_ids = places.layer_ids};
   for (schema::Digest::Reader layer : job.getLayers()) {
     const auto bytes = layer.getBytes().asChars();
     request.names.push_back(base::ToHex({bytes.begin(), bytes.size()}));
@@ -101,7 +109,7 @@ absl::StatusOr<UniqueFd> BuildRootfs(schema::MountJob::Reader job, const Places&
   const std::string id = job.getContainerId().cStr();
   UniqueFd directory;
   absl::Cleanup undo = [&] {
-    if (directory) (void)base::RemoveTree(places.containers, id);
+    if (!job.getReadOnly()) (void)base::RemoveTree(places.containers, id);
   };
   if (!job.getReadOnly()) {
     BULKHEAD_ASSIGN_OR_RETURN(directory, MakeUpper(places.containers, id));

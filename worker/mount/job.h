@@ -6,10 +6,11 @@
 
 namespace bulkhead::mount {
 
-// Directory fds that the job works on; they stay the caller's.
+// Descriptors that the job works with; they stay the caller's.
 struct Places {
   int layers = -1;
   int containers = -1;
+  int layer_ids = -1;  // user namespace for the layers' owners
 };
 
 // Builds the rootfs and the volumes of one container (schema/worker/mount.capnp). On failure nothing is left: the

@@ -21,6 +21,7 @@
 #include "ipc/status_codec.h"
 #include "security/layer_ids.h"
 #include "worker/mount/job.h"
+#include "worker/mount/layer_ids_for_test.h"
 
 namespace bulkhead::mount {
 namespace {
@@ -97,11 +98,16 @@ class MountTest : public testing::TestWithParam<OverlayMethod> {
     base::UniqueFd at(open((dir_ / "at").c_str(), O_PATH | O_CLOEXEC));
     base::UniqueFd layers(open((dir_ / "layers").c_str(), O_PATH | O_CLOEXEC));
     base::UniqueFd containers(open((dir_ / "containers").c_str(), O_PATH | O_CLOEXEC));
+    const absl::StatusOr<base::UniqueFd> layer_ids = LayerUserNamespace();
+    ASSERT_TRUE(layer_ids.ok()) << layer_ids.status();
     capnp::MallocMessageBuilder out;
     auto result = out.initRoot<schema::MountResult>();
     worker::JobResult got =
         RunMountJob(message.getRoot<schema::MountJob>().asReader(),
-                    {.layers = layers.get(), .containers = containers.get()}, result, GetParam());
+                    {.layers = layers.get(),
+                     .containers = containers.get(),
+                     .layer_ids = layer_ids->get()},
+                    result, GetParam());
     const absl::Status status = ipc::ReadStatus(result.asReader().getStatus());
     // The namespace method has left the tree that at was opened in; what counts is seen through descriptors.
     if (status.ok()) root_ = absl::StrCat("/proc/", getpid(), "/fd/", got.fds[0].get());

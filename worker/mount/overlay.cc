@@ -12,7 +12,6 @@
 #include "base/fs.h"
 #include "base/mount.h"
 #include "base/status.h"
-#include "worker/mount/layer_map.h"
 
 namespace bulkhead::mount {
 namespace {
@@ -33,7 +32,6 @@ unsigned Attributes(const OverlayRequest& request) {
 
 // Detached, id-mapped, read-only views of the layers, uppermost first as overlayfs counts them.
 absl::StatusOr<std::vector<UniqueFd>> CloneLayers(const OverlayRequest& request) {
-  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd userns, LayerUserNamespace());
   std::vector<UniqueFd> clones;
   for (auto name = request.names.rbegin(); name != request.names.rend(); ++name) {
     BULKHEAD_ASSIGN_OR_RETURN(UniqueFd directory,
@@ -41,7 +39,7 @@ absl::StatusOr<std::vector<UniqueFd>> CloneLayers(const OverlayRequest& request)
                                            base::Resolve::kBeneathNoSymlinks));
     BULKHEAD_ASSIGN_OR_RETURN(UniqueFd clone, base::CloneMount(directory.get(), "", false));
     BULKHEAD_RETURN_IF_ERROR(base::SetMountAttributes(clone.get(), false, Attributes({}), 0,
-                                                      MS_PRIVATE, userns.get()));
+                                                      MS_PRIVATE, request.layer_ids));
     clones.push_back(std::move(clone));
   }
   return clones;

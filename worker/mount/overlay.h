@@ -14,11 +14,12 @@ enum class OverlayMethod { kBest, kDescriptors, kNamespace };
 
 struct OverlayRequest {
   int layers = -1;                 // directory fd of all layers
+  int layer_ids = -1;              // user namespace that takes the owners' shift back (security/layer_ids.h)
   std::vector<std::string> names;  // directories in it, lowest first; not empty
   int container = -1;              // directory fd that holds upper/ and work/; -1: read-only, without them
 };
 
-// Mounts the layers id-mapped (layer_map.h), as one detached overlay. Layer directories are opened in the caller's
+// Mounts the layers id-mapped, as one detached overlay. Layer directories are opened in the caller's
 // mount namespace first.
 absl::StatusOr<base::UniqueFd> MountOverlay(const OverlayRequest& request,
                                             OverlayMethod method = OverlayMethod::kBest);

@@ -1,4 +1,4 @@
-#include "worker/mount/layer_map.h"
+#include "worker/mount/layer_ids_for_test.h"
 
 #include <fcntl.h>
 #include <sched.h>
