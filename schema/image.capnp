@@ -38,4 +38,5 @@ struct Image {
   sizeBytes @3 :UInt64;      # compressed layers plus configuration
   config @4 :ImageConfig;
   pinned @5 :Bool;
+  manifest @6 :Common.Digest;   # the manifest's blob; no bytes: an archive without one
 }

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <string>
+
+#include "base/unique_fd.h"
+#include "broker/fiber.h"
+#include "broker/spawner/spawner_client.h"
+#include "broker/state/state.h"
+#include "schema/config.capnp.h"
+
+namespace bulkhead::broker {
+
+// The directories that are the broker's own, opened once.
+struct OwnDirectories {
+  base::UniqueFd blobs;   // <root_dir>/blobs/sha256
+  base::UniqueFd ingest;  // <root_dir>/ingest: what is being fetched
+  base::UniqueFd layers;  // <root_dir>/layers: the directory itself, not what is in a layer
+};
+
+// What every operation works with.
+struct Broker {
+  // While one of these lives, no layer is collected: an image in the making does not name its layers yet.
+  class LayerPin {
+   public:
+    explicit LayerPin(int* count) : count_(count) { ++*count_; }
+    LayerPin(LayerPin&& other) noexcept : count_(std::exchange(other.count_, nullptr)) {}
+    LayerPin& operator=(LayerPin&&) = delete;
+    ~LayerPin() {
+      if (count_ != nullptr) --*count_;
+    }
+
+   private:
+    int* count_;
+  };
+  LayerPin PinLayers() { return LayerPin(&layer_pins); }
+
+  Loop& loop;
+  schema::Config::Reader config;
+  State& state;
+  SpawnerClient& spawner;
+  OwnDirectories& directories;
+  std::string boot_id;  // 16 bytes
+  KeyedMutex keys = {};  // orders operations that have no object yet, by what they are about
+  int layer_pins = 0;
+};
+
+// Nanoseconds since 1970, for what kubelet is shown.
+int64_t WallClockNs();
+
+}  // namespace bulkhead::broker

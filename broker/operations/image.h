@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "broker/broker.h"
+
+namespace bulkhead::broker {
+
+// Fetches what is missing of the image and names it. Returns its id. The same reference pulled twice at once is pulled
+// once.
+absl::StatusOr<std::string> PullImage(Fiber& fiber, Broker& broker,
+                                      schema::ImageReference::Reader reference);
+// Takes the images of an archive (read-only, seekable). Returns their ids. reference may be empty.
+absl::StatusOr<std::vector<std::string>> ImportImages(Fiber& fiber, Broker& broker, int archive,
+                                                      schema::ImageReference::Reader reference);
+// By id or by any of its names. Unknown is success. Its layers go with the last image or container that needs them.
+absl::Status RemoveImage(Fiber& fiber, Broker& broker, const std::string& name);
+
+// Deletes the layers that no image and no container needs.
+absl::Status CollectLayers(Fiber& fiber, Broker& broker);
+// Deletes the manifests and configurations that no image has.
+absl::Status CollectBlobs(Broker& broker);
+
+}  // namespace bulkhead::broker

@@ -1,0 +1,247 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "absl/strings/str_cat.h"
+#include "base/fs.h"
+#include "base/ids.h"
+#include "base/status.h"
+#include "broker/operations/document.h"
+#include "broker/operations/image.h"
+#include "broker/operations/image_record.h"
+#include "broker/operations/layer.h"
+#include "broker/spawner/worker.h"
+#include "schema/worker/fetch.capnp.h"
+#include "validate/reference.h"
+
+namespace bulkhead::broker {
+namespace {
+
+constexpr uint64_t kMaxDocumentBytes = 4 << 20;
+constexpr absl::Duration kFetchLimit = absl::Minutes(30);
+constexpr uint32_t kMinimumBytesPerSecond = 1024;
+
+// A file being fetched: its name is gone as soon as it exists, so nothing of it can be left behind.
+absl::StatusOr<base::UniqueFd> MakeIngestFile(Broker& broker, base::UniqueFd* writer) {
+  std::string name = base::NewId();
+  int ingest = broker.directories.ingest.get();
+  auto made = base::OpenAt(ingest, name, O_WRONLY | O_CREAT | O_EXCL,
+                           base::Resolve::kBeneathNoSymlinks, 0600);
+  if (!made.ok()) return made.status();
+  *writer = *std::move(made);
+  auto reader = base::OpenAt(ingest, name, O_RDONLY, base::Resolve::kBeneathNoSymlinks);
+  unlinkat(ingest, name.c_str(), 0);
+  return reader;
+}
+
+struct Wanted {
+  enum class What { kTag, kManifest, kBlob } what;
+  std::string name;  // a tag, or 32 bytes of digest
+  uint64_t max_bytes;
+};
+
+struct FetchedFile {
+  base::UniqueFd fd;
+  uint64_t size = 0;
+  schema::Descriptor::MediaType media_type = schema::Descriptor::MediaType::UNKNOWN;
+};
+
+// Where the registry of this reference is found: its entry in the configuration, the entry "*", else itself.
+void FillEndpoints(Broker& broker, schema::ImageReference::Reader reference,
+                   schema::FetchJob::Builder job) {
+  for (absl::string_view wanted : {absl::string_view(reference.getRegistry().cStr()),
+                                   absl::string_view("*")}) {
+    for (auto registry : broker.config.getRegistries()) {
+      if (wanted == registry.getHost().cStr() && registry.getEndpoints().size() > 0) {
+        job.setEndpoints(registry.getEndpoints());
+        return;
+      }
+    }
+  }
+  job.initEndpoints(1)[0].setHost(reference.getRegistry());
+}
+
+void FillItem(const Wanted& wanted, schema::FetchJob::Item::Builder item) {
+  auto bytes = kj::StringPtr(wanted.name.c_str(), wanted.name.size()).asBytes();
+  switch (wanted.what) {
+    case Wanted::What::kTag:
+      item.setManifestByTag(wanted.name);
+      break;
+    case Wanted::What::kManifest:
+      item.initManifestByDigest().setBytes(bytes);
+      break;
+    case Wanted::What::kBlob:
+      item.initBlob().setBytes(bytes);
+      break;
+  }
+  item.setMaxBytes(wanted.max_bytes);
+}
+
+absl::StatusOr<std::vector<FetchedFile>> Fetch(Fiber& fiber, Broker& broker,
+                                               schema::ImageReference::Reader reference,
+                                               const std::vector<Wanted>& wanted) {
+  std::vector<FetchedFile> files(wanted.size());
+  std::vector<base::UniqueFd> writers(wanted.size());
+  std::vector<int> fds;
+  capnp::MallocMessageBuilder message;
+  auto job = message.initRoot<schema::FetchJob>();
+  FillEndpoints(broker, reference, job);
+  job.setRegistry(reference.getRegistry());
+  job.setRepository(reference.getRepository());
+  job.setDeadlineMs(static_cast<uint32_t>(absl::ToInt64Milliseconds(kFetchLimit)));
+  job.setMinimumBytesPerSecond(kMinimumBytesPerSecond);
+  auto items = job.initItems(wanted.size());
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    FillItem(wanted[i], items[i]);
+    BULKHEAD_ASSIGN_OR_RETURN(files[i].fd, MakeIngestFile(broker, &writers[i]));
+    fds.push_back(writers[i].get());
+  }
+  BULKHEAD_ASSIGN_OR_RETURN(
+      auto worker, Worker::Start(fiber, broker.spawner, security::Kind::kFetch, message, fds,
+                                 {.limit = kFetchLimit + absl::Seconds(10)}));
+  writers.clear();
+  absl::Status fetched = worker->Finish<schema::FetchResult>(
+      fiber, [&](schema::FetchResult::Reader result, std::vector<base::UniqueFd>&) {
+        if (result.getItems().size() != files.size()) {
+          return absl::InternalError("fetch: not as many files as asked for");
+        }
+        for (size_t i = 0; i < files.size(); ++i) {
+          files[i].size = result.getItems()[i].getBytes();
+          files[i].media_type = result.getItems()[i].getMediaType();
+        }
+        return absl::OkStatus();
+      });
+  BULKHEAD_RETURN_IF_ERROR(fetched);
+  worker->WaitForExit(fiber);  // nobody may write to the files any more when they are hashed (V3)
+  return files;
+}
+
+struct ManifestFile {
+  FetchedFile file;
+  std::string digest;
+  Record<schema::ManifestResult> parsed;
+};
+
+absl::StatusOr<ManifestFile> FetchManifest(Fiber& fiber, Broker& broker,
+                                           schema::ImageReference::Reader reference,
+                                           const Wanted& wanted) {
+  BULKHEAD_ASSIGN_OR_RETURN(auto files, Fetch(fiber, broker, reference, {wanted}));
+  ManifestFile manifest{.file = std::move(files[0])};
+  Document document{.fd = manifest.file.fd.get(), .size = manifest.file.size};
+  if (wanted.what != Wanted::What::kTag) document.digest = wanted.name;
+  BULKHEAD_ASSIGN_OR_RETURN(
+      manifest.parsed,
+      ParseDocument(fiber, broker, document, schema::ManifestJob::Kind::MANIFEST_OR_INDEX,
+                    manifest.file.media_type));
+  manifest.digest = DigestBytes(manifest.parsed.read().getDigest());
+  return manifest;
+}
+
+// The manifest for this machine, and the digest of the document that the reference named (an index or itself).
+absl::StatusOr<ManifestFile> ResolveManifest(Fiber& fiber, Broker& broker,
+                                             schema::ImageReference::Reader reference,
+                                             std::string* named_digest) {
+  std::string digest = DigestBytes(reference.getDigest());
+  Wanted wanted{.what = digest.empty() ? Wanted::What::kTag : Wanted::What::kManifest,
+                .name = digest.empty() ? std::string(reference.getTag().cStr()) : digest,
+                .max_bytes = kMaxDocumentBytes};
+  BULKHEAD_ASSIGN_OR_RETURN(ManifestFile manifest, FetchManifest(fiber, broker, reference, wanted));
+  *named_digest = manifest.digest;
+  if (manifest.parsed.read().isChosen()) {
+    wanted = {.what = Wanted::What::kManifest,
+              .name = DigestBytes(manifest.parsed.read().getChosen().getDigest()),
+              .max_bytes = kMaxDocumentBytes};
+    BULKHEAD_ASSIGN_OR_RETURN(manifest, FetchManifest(fiber, broker, reference, wanted));
+  }
+  if (!manifest.parsed.read().isManifest()) {
+    return absl::InvalidArgumentError("image: an index that points to another index");
+  }
+  return manifest;
+}
+
+absl::StatusOr<Record<schema::ManifestResult>> FetchConfig(Fiber& fiber, Broker& broker,
+                                                           schema::ImageReference::Reader reference,
+                                                           schema::Descriptor::Reader descriptor) {
+  std::string digest = DigestBytes(descriptor.getDigest());
+  if (descriptor.getSize() > kMaxDocumentBytes) {
+    return absl::ResourceExhaustedError("image configuration: over 4 MiB");
+  }
+  BULKHEAD_ASSIGN_OR_RETURN(
+      auto files, Fetch(fiber, broker, reference,
+                        {{.what = Wanted::What::kBlob,
+                          .name = digest,
+                          .max_bytes = descriptor.getSize()}}));
+  Document document{.fd = files[0].fd.get(), .size = files[0].size, .digest = digest};
+  BULKHEAD_ASSIGN_OR_RETURN(
+      auto config, ParseDocument(fiber, broker, document, schema::ManifestJob::Kind::CONFIG));
+  BULKHEAD_RETURN_IF_ERROR(StoreDocument(broker, document, digest));
+  return config;
+}
+
+absl::Status FetchLayers(Fiber& fiber, Broker& broker, schema::ImageReference::Reader reference,
+                         capnp::List<schema::Descriptor>::Reader layers,
+                         capnp::List<schema::Digest>::Reader diff_ids) {
+  std::vector<Wanted> wanted;
+  std::vector<LayerSource> sources;
+  for (unsigned i = 0; i < layers.size(); ++i) {
+    std::string diff_id = DigestBytes(diff_ids[i]);
+    if (broker.state.layers().contains(base::ToHex(diff_id))) continue;
+    std::string digest = DigestBytes(layers[i].getDigest());
+    wanted.push_back(
+        {.what = Wanted::What::kBlob, .name = digest, .max_bytes = layers[i].getSize()});
+    sources.push_back({.size = layers[i].getSize(), .digest = digest, .diff_id = diff_id});
+  }
+  if (wanted.empty()) return absl::OkStatus();
+  BULKHEAD_ASSIGN_OR_RETURN(auto files, Fetch(fiber, broker, reference, wanted));
+  for (size_t i = 0; i < files.size(); ++i) {
+    if (files[i].size != sources[i].size) {
+      return absl::DataLossError(absl::StrCat("layer ", DigestText(sources[i].digest),
+                                              ": not as long as its manifest says"));
+    }
+    sources[i].fd = files[i].fd.get();
+  }
+  return EnsureLayers(fiber, broker, sources);
+}
+
+ImageNames NamesOf(schema::ImageReference::Reader reference, const std::string& digest) {
+  ImageNames names;
+  if (reference.getTag().size() > 0) names.tags.push_back(validate::FormatReference(reference));
+  names.digests.push_back(validate::FormatDigestReference(reference, digest));
+  return names;
+}
+
+uint64_t TotalSize(schema::ManifestResult::Manifest::Reader manifest) {
+  uint64_t total = manifest.getConfig().getSize();
+  for (auto layer : manifest.getLayers()) total += layer.getSize();
+  return total;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> PullImage(Fiber& fiber, Broker& broker,
+                                      schema::ImageReference::Reader reference) {
+  BULKHEAD_RETURN_IF_ERROR(validate::CheckReference("image.image", reference));
+  auto ordered = broker.keys.Acquire(
+      fiber, absl::StrCat("pull ", validate::FormatReference(reference)));
+  std::string named_digest;
+  BULKHEAD_ASSIGN_OR_RETURN(ManifestFile manifest,
+                            ResolveManifest(fiber, broker, reference, &named_digest));
+  auto parsed = manifest.parsed.read().getManifest();
+  BULKHEAD_ASSIGN_OR_RETURN(auto config,
+                            FetchConfig(fiber, broker, reference, parsed.getConfig()));
+  auto image = config.read().getConfig();
+  if (image.getDiffIds().size() != parsed.getLayers().size()) {
+    return absl::InvalidArgumentError("image: manifest and configuration differ in layers");
+  }
+  // Until the image is recorded, nothing else keeps its layers.
+  auto pinned = broker.PinLayers();
+  BULKHEAD_RETURN_IF_ERROR(
+      FetchLayers(fiber, broker, reference, parsed.getLayers(), image.getDiffIds()));
+  Document document{.fd = manifest.file.fd.get(), .size = manifest.file.size};
+  BULKHEAD_RETURN_IF_ERROR(StoreDocument(broker, document, manifest.digest));
+  std::string config_digest = DigestBytes(parsed.getConfig().getDigest());
+  BULKHEAD_RETURN_IF_ERROR(NameImage(broker, config_digest, image, TotalSize(parsed),
+                                     manifest.digest, NamesOf(reference, named_digest)));
+  return DigestText(config_digest);
+}
+
+}  // namespace bulkhead::broker

@@ -1,0 +1,11 @@
+#pragma once
+
+#include "broker/broker.h"
+#include "schema/worker/launch.capnp.h"
+
+namespace bulkhead::broker {
+
+// What every job of the launch worker says of the container.
+void FillLaunch(Broker& broker, const ContainerObject& container, schema::LaunchJob::Builder job);
+
+}  // namespace bulkhead::broker

@@ -1,0 +1,98 @@
+#include "absl/strings/str_cat.h"
+#include "base/ids.h"
+#include "base/status.h"
+#include "broker/operations/network.h"
+#include "broker/operations/pod.h"
+#include "broker/plan/container_spec.h"
+#include "broker/spawner/worker.h"
+#include "schema/worker/sandbox.capnp.h"
+#include "validate/pod.h"
+
+namespace bulkhead::broker {
+namespace {
+
+constexpr uint64_t kShmBytes = 64 << 20;  // as every runtime of the field gives a pod
+
+// A pod by the same key: the same request again, or a name that is taken.
+absl::StatusOr<std::string> JoinExisting(const PodPtr& pod, schema::PodConfig::Reader config) {
+  Record<schema::PodConfig> asked(config), kept(pod->record.read().getConfig());
+  bool same = asked.Serialize() == kept.Serialize();
+  if (same && pod->phase == Phase::kActive &&
+      pod->record.read().getState() == schema::Pod::State::READY) {
+    return pod->id;
+  }
+  return absl::AlreadyExistsError(absl::StrCat(
+      "config.metadata: the name is taken by pod sandbox ", pod->id,
+      same ? ", which is stopped" : ", which has another configuration"));
+}
+
+PodPtr NewPod(Broker& broker, schema::PodConfig::Reader config) {
+  auto pod = std::make_shared<PodObject>();
+  pod->id = base::NewId();
+  auto record = pod->record.edit();
+  record.setId(pod->id);
+  record.setConfig(config);
+  record.setState(schema::Pod::State::NOT_READY);
+  record.setCreatedAtNs(WallClockNs());
+  record.setBootId(kj::StringPtr(broker.boot_id.data(), broker.boot_id.size()).asBytes());
+  return pod;
+}
+
+absl::Status MakeNamespaces(Fiber& fiber, Broker& broker, const PodObject& pod) {
+  auto config = pod.record.read().getConfig();
+  bool own_network = config.getNetwork() != schema::NamespaceMode::NODE;
+  capnp::MallocMessageBuilder message;
+  auto job = message.initRoot<schema::SandboxJob>();
+  job.setPodId(pod.id);
+  auto make = job.initMake();
+  make.setNewNetwork(own_network);
+  make.setNewUts(own_network);
+  make.setNewIpc(config.getIpc() != schema::NamespaceMode::NODE);
+  make.setHostname(config.getHostname().size() > 0 ? config.getHostname() : config.getName());
+  make.setShmBytes(kShmBytes);
+  make.setSysctls(config.getSysctls());
+  make.setDnsServers(config.getDnsServers());
+  make.setDnsSearches(config.getDnsSearches());
+  make.setDnsOptions(config.getDnsOptions());
+  BULKHEAD_ASSIGN_OR_RETURN(
+      auto worker, Worker::Start(fiber, broker.spawner, security::Kind::kSandbox, message));
+  return worker->Finish<schema::SandboxResult>(fiber);
+}
+
+absl::Status BuildPod(Fiber& fiber, Broker& broker, const PodPtr& pod) {
+  BULKHEAD_RETURN_IF_ERROR(MakeNamespaces(fiber, broker, *pod));
+  if (pod->record.read().getConfig().getNetwork() != schema::NamespaceMode::NODE) {
+    BULKHEAD_RETURN_IF_ERROR(AddNetwork(fiber, broker, *pod));
+  }
+  pod->record.edit().setState(schema::Pod::State::READY);
+  pod->phase = Phase::kActive;
+  return broker.state.Save(pod);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> RunPod(Fiber& fiber, Broker& broker, schema::PodConfig::Reader config) {
+  BULKHEAD_RETURN_IF_ERROR(validate::CheckPodConfig(config));
+  std::string key = PodKey(config);
+  auto ordered = broker.keys.Acquire(fiber, key);
+  if (PodPtr existing = broker.state.FindPodByKey(key)) return JoinExisting(existing, config);
+  if (config.getHandler().size() > 0) {
+    BULKHEAD_RETURN_IF_ERROR(ChooseRuntime(broker.config, config.getHandler().cStr()).status());
+  }
+
+  PodPtr pod = NewPod(broker, config);
+  auto held = pod->mutex.Acquire(fiber);
+  BULKHEAD_RETURN_IF_ERROR(broker.state.Save(pod));
+  absl::Status built = BuildPod(fiber, broker, pod);
+  if (!built.ok()) {
+    absl::Status undone = DestroyPod(fiber, broker, pod);
+    if (!undone.ok()) {
+      base::Log(base::Severity::kError, "could not undo a pod",
+                {{"pod", pod->id}, {"why", undone.message()}});
+    }
+    return built;
+  }
+  return pod->id;
+}
+
+}  // namespace bulkhead::broker

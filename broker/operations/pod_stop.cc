@@ -1,0 +1,76 @@
+#include "base/status.h"
+#include "broker/operations/container.h"
+#include "broker/operations/network.h"
+#include "broker/operations/pod.h"
+#include "broker/spawner/worker.h"
+#include "schema/worker/sandbox.capnp.h"
+
+namespace bulkhead::broker {
+namespace {
+
+absl::Status RemoveNamespaces(Fiber& fiber, Broker& broker, const std::string& pod_id) {
+  capnp::MallocMessageBuilder message;
+  auto job = message.initRoot<schema::SandboxJob>();
+  job.setPodId(pod_id);
+  job.setRemove();
+  BULKHEAD_ASSIGN_OR_RETURN(
+      auto worker, Worker::Start(fiber, broker.spawner, security::Kind::kSandbox, message));
+  return worker->Finish<schema::SandboxResult>(fiber);
+}
+
+// A network that cannot be undone must not keep a pod for ever: what is left is said aloud.
+void GiveUpNetwork(Fiber& fiber, Broker& broker, const PodPtr& pod) {
+  absl::Status deleted = DeleteNetwork(fiber, broker, *pod);
+  if (deleted.ok()) return;
+  base::Log(base::Severity::kError, "a removed pod's network could not be undone",
+            {{"pod", pod->id}, {"why", deleted.message()}});
+}
+
+absl::Status StopHeld(Fiber& fiber, Broker& broker, const PodPtr& pod) {
+  for (const ContainerPtr& container : broker.state.ContainersOf(pod->id)) {
+    BULKHEAD_RETURN_IF_ERROR(KillContainer(fiber, broker, container));
+  }
+  if (pod->record.read().getState() == schema::Pod::State::READY) {
+    pod->record.edit().setState(schema::Pod::State::NOT_READY);
+    BULKHEAD_RETURN_IF_ERROR(broker.state.Save(pod));
+  }
+  BULKHEAD_RETURN_IF_ERROR(DeleteNetwork(fiber, broker, *pod));
+  BULKHEAD_RETURN_IF_ERROR(broker.state.Save(pod));
+  return RemoveNamespaces(fiber, broker, pod->id);
+}
+
+}  // namespace
+
+absl::Status StopPod(Fiber& fiber, Broker& broker, const std::string& id) {
+  absl::StatusOr<PodPtr> pod = broker.state.FindPod(id);
+  if (absl::IsNotFound(pod.status())) return absl::OkStatus();
+  if (!pod.ok()) return pod.status();
+  auto held = (*pod)->mutex.Acquire(fiber);
+  if ((*pod)->phase == Phase::kGone) return absl::OkStatus();
+  return StopHeld(fiber, broker, *pod);
+}
+
+absl::Status RemovePod(Fiber& fiber, Broker& broker, const std::string& id) {
+  absl::StatusOr<PodPtr> pod = broker.state.FindPod(id);
+  if (absl::IsNotFound(pod.status())) return absl::OkStatus();
+  if (!pod.ok()) return pod.status();
+  auto held = (*pod)->mutex.Acquire(fiber);
+  if ((*pod)->phase == Phase::kGone) return absl::OkStatus();
+  return DestroyPod(fiber, broker, *pod);
+}
+
+absl::Status DestroyPod(Fiber& fiber, Broker& broker, const PodPtr& pod) {
+  pod->phase = Phase::kRemoving;
+  pod->record.edit().setState(schema::Pod::State::NOT_READY);
+  BULKHEAD_RETURN_IF_ERROR(broker.state.Save(pod));
+  for (const ContainerPtr& container : broker.state.ContainersOf(pod->id)) {
+    auto held = container->mutex.Acquire(fiber);
+    if (container->phase == Phase::kGone) continue;
+    BULKHEAD_RETURN_IF_ERROR(DestroyContainer(fiber, broker, container));
+  }
+  GiveUpNetwork(fiber, broker, pod);
+  BULKHEAD_RETURN_IF_ERROR(RemoveNamespaces(fiber, broker, pod->id));
+  return broker.state.Forget(pod);
+}
+
+}  // namespace bulkhead::broker

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "broker/broker.h"
+
+namespace bulkhead::broker {
+
+// Deletes a container's upper directory, a layer, or a half-unpacked layer. Missing is success.
+absl::Status RemoveContainerFiles(Fiber& fiber, Broker& broker, const std::string& container_id);
+absl::Status RemoveLayerFiles(Fiber& fiber, Broker& broker, const std::string& diff_id_hex);
+absl::Status RemoveStaging(Fiber& fiber, Broker& broker, const std::string& name);
+
+}  // namespace bulkhead::broker

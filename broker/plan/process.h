@@ -1,0 +1,15 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "broker/plan/container_spec.h"
+
+namespace bulkhead::broker {
+
+// The container's first process: command and arguments merged with the image's, environment, directory, user,
+// capabilities, seccomp. INVALID_ARGUMENT: there is nothing to run.
+absl::Status PlanProcess(const ContainerInputs& in, schema::Process::Builder out);
+
+// The 14 capabilities that the field's runtimes give by default, bit n for capability n.
+uint64_t DefaultCapabilities();
+
+}  // namespace bulkhead::broker

@@ -1,0 +1,118 @@
+#include "broker/recovery/recover.h"
+
+#include <unistd.h>
+
+#include "absl/strings/match.h"
+#include "base/ids.h"
+#include "base/status.h"
+#include "broker/operations/container.h"
+#include "broker/operations/image.h"
+#include "broker/operations/list_directory.h"
+#include "broker/operations/pod.h"
+#include "broker/operations/remove.h"
+
+namespace bulkhead::broker {
+namespace {
+
+using ContainerState = schema::Container::State;
+
+void Report(absl::string_view what, absl::string_view id, const absl::Status& status) {
+  if (status.ok()) return;
+  base::Log(base::Severity::kError, "recovery could not finish",
+            {{"what", what}, {"id", id}, {"why", status.message()}});
+}
+
+bool FromThisBoot(const Broker& broker, capnp::Data::Reader boot_id) {
+  return kj::StringPtr(broker.boot_id.data(), broker.boot_id.size()).asBytes() == boot_id;
+}
+
+void ClearIngest(Broker& broker) {
+  int ingest = broker.directories.ingest.get();
+  auto names = ListDirectory(ingest);
+  if (!names.ok()) return Report("ingest", "", names.status());
+  for (const std::string& name : *names) unlinkat(ingest, name.c_str(), 0);
+}
+
+// Half-unpacked layers, and those whose row never came.
+void ClearLayers(Fiber& fiber, Broker& broker) {
+  auto names = ListDirectory(broker.directories.layers.get());
+  if (!names.ok()) return Report("layers", "", names.status());
+  for (const std::string& name : *names) {
+    if (absl::StartsWith(name, "tmp-")) {
+      Report("staging", name, RemoveStaging(fiber, broker, name));
+    } else if (base::IsId(name) && !broker.state.layers().contains(name)) {
+      Report("layer", name, RemoveLayerFiles(fiber, broker, name));
+    }
+  }
+  Report("layers", "", CollectLayers(fiber, broker));
+}
+
+void MarkRebooted(Broker& broker, const ContainerPtr& container) {
+  auto record = container->record.edit();
+  if (record.getState() != ContainerState::EXITED) {
+    record.setState(ContainerState::EXITED);
+    record.setExitCode(255);
+    record.setReason("Unknown");
+    record.setMessage("the node was rebooted while the container ran");
+    record.setFinishedAtNs(WallClockNs());
+  }
+  container->monitor = MonitorLink::Ended();
+  Report("container", container->id, broker.state.Save(container));
+}
+
+void Rewatch(Fiber& fiber, Broker& broker, const ContainerPtr& container) {
+  auto state = container->record.read().getState();
+  if (state == ContainerState::EXITED) {
+    container->monitor = MonitorLink::Ended();
+    return;
+  }
+  absl::Status watched = WatchContainer(fiber, broker, container);
+  if (watched.ok()) {
+    if (container->monitor->running()) {
+      container->record.edit().setState(ContainerState::RUNNING);
+    }
+    return;
+  }
+  base::Log(base::Severity::kError, "a container lost its monitor",
+            {{"container", container->id}, {"why", watched.message()}});
+  container->monitor = MonitorLink::Ended();
+  EndUnwatched(fiber, broker, container);
+}
+
+void RecoverContainer(Fiber& fiber, Broker& broker, const ContainerPtr& container) {
+  if (container->phase != Phase::kActive) {
+    auto held = container->mutex.Acquire(fiber);
+    container->monitor = MonitorLink::Ended();
+    return Report("container", container->id, DestroyContainer(fiber, broker, container));
+  }
+  if (!FromThisBoot(broker, container->record.read().getBootId())) {
+    return MarkRebooted(broker, container);
+  }
+  Rewatch(fiber, broker, container);
+}
+
+void RecoverPod(Fiber& fiber, Broker& broker, const PodPtr& pod) {
+  if (pod->phase != Phase::kActive) {
+    auto held = pod->mutex.Acquire(fiber);
+    return Report("pod", pod->id, DestroyPod(fiber, broker, pod));
+  }
+  if (!FromThisBoot(broker, pod->record.read().getBootId())) {
+    pod->record.edit().setState(schema::Pod::State::NOT_READY);
+    Report("pod", pod->id, broker.state.Save(pod));
+  }
+}
+
+}  // namespace
+
+void Recover(Fiber& fiber, Broker& broker) {
+  ClearIngest(broker);
+  // Copies: destroying one takes it out of the map.
+  std::map<std::string, ContainerPtr> containers = broker.state.containers();
+  for (const auto& [id, container] : containers) RecoverContainer(fiber, broker, container);
+  std::map<std::string, PodPtr> pods = broker.state.pods();
+  for (const auto& [id, pod] : pods) RecoverPod(fiber, broker, pod);
+  ClearLayers(fiber, broker);
+  Report("blobs", "", CollectBlobs(broker));
+}
+
+}  // namespace bulkhead::broker

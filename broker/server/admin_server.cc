@@ -1,0 +1,76 @@
+#include "broker/server/admin_server.h"
+
+#include "base/status.h"
+#include "broker/operations/image.h"
+#include "broker/operations/pod.h"
+#include "broker/server/answer.h"
+
+namespace bulkhead::broker {
+namespace {
+
+absl::Status StopAllPods(Fiber& fiber, Broker& broker) {
+  std::vector<std::string> ids;
+  for (const auto& [id, pod] : broker.state.pods()) ids.push_back(id);
+  absl::Status first;
+  for (const std::string& id : ids) {
+    absl::Status stopped = StopPod(fiber, broker, id);
+    if (first.ok()) first = stopped;
+  }
+  return first;
+}
+
+}  // namespace
+
+kj::Promise<void> AdminServer::importImage(ImportImageContext context) {
+  auto params = context.getParams();
+  auto reference = std::make_shared<Record<schema::ImageReference>>(params.getReference());
+  auto archive = params.getArchive();
+  return archive.getFd().then([this, context, reference,
+                               archive](kj::Maybe<int> passed) mutable -> kj::Promise<void> {
+    auto fd = std::make_shared<base::UniqueFd>();
+    KJ_IF_MAYBE (number, passed) {
+      absl::StatusOr<base::UniqueFd> own = base::Duplicate(*number);
+      if (own.ok()) *fd = *std::move(own);
+    }
+    if (!*fd) {
+      ipc::WriteStatus(absl::InvalidArgumentError("archive: no file descriptor came with it"),
+                       context.getResults().initStatus());
+      return kj::READY_NOW;
+    }
+    return Answer(
+        broker_.loop, context,
+        [this, fd, reference](Fiber& fiber) {
+          return ImportImages(fiber, broker_, fd->get(), reference->read());
+        },
+        [](auto results, const std::vector<std::string>& ids) {
+          auto list = results.initImageIds(ids.size());
+          for (size_t i = 0; i < ids.size(); ++i) list.set(i, ids[i]);
+        });
+  });
+}
+
+kj::Promise<void> AdminServer::status(StatusContext context) {
+  auto results = context.getResults();
+  unsigned ready = 0, running = 0;
+  for (const auto& [id, pod] : broker_.state.pods()) {
+    ready += pod->record.read().getState() == schema::Pod::State::READY;
+  }
+  for (const auto& [id, container] : broker_.state.containers()) {
+    running += container->record.read().getState() == schema::Container::State::RUNNING;
+  }
+  results.setPods(broker_.state.pods().size());
+  results.setReadyPods(ready);
+  results.setContainers(broker_.state.containers().size());
+  results.setRunningContainers(running);
+  results.setImages(broker_.state.images().size());
+  results.setWorkers(broker_.spawner.live());
+  results.setOperations(broker_.loop.operations());
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> AdminServer::stopAll(StopAllContext context) {
+  return Answer(broker_.loop, context,
+                [this](Fiber& fiber) { return StopAllPods(fiber, broker_); });
+}
+
+}  // namespace bulkhead::broker

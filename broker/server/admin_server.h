@@ -1,0 +1,21 @@
+#pragma once
+
+#include "broker/broker.h"
+#include "schema/admin.capnp.h"
+
+namespace bulkhead::broker {
+
+// What the admin command may ask. Its connection is root's: checked when it is accepted (accept.h).
+class AdminServer final : public schema::Admin::Server {
+ public:
+  explicit AdminServer(Broker& broker) : broker_(broker) {}
+
+  kj::Promise<void> importImage(ImportImageContext context) override;
+  kj::Promise<void> status(StatusContext context) override;
+  kj::Promise<void> stopAll(StopAllContext context) override;
+
+ private:
+  Broker& broker_;
+};
+
+}  // namespace bulkhead::broker

@@ -1,0 +1,87 @@
+#include "broker/operations/container.h"
+#include "broker/server/answer.h"
+#include "broker/server/broker_server.h"
+#include "broker/server/filter.h"
+
+namespace bulkhead::broker {
+namespace {
+
+kj::ArrayPtr<const kj::byte> Bytes(const std::string& text) {
+  return kj::arrayPtr(reinterpret_cast<const kj::byte*>(text.data()), text.size());
+}
+
+}  // namespace
+
+kj::Promise<void> BrokerServer::createContainer(CreateContainerContext context) {
+  std::string pod_id = context.getParams().getPodId();
+  auto config = std::make_shared<Record<schema::ContainerConfig>>(context.getParams().getConfig());
+  return Answer(
+      broker_.loop, context,
+      [this, pod_id, config](Fiber& fiber) {
+        return CreateContainer(fiber, broker_, pod_id, config->read());
+      },
+      [](auto results, const std::string& id) { results.setId(id); });
+}
+
+kj::Promise<void> BrokerServer::startContainer(StartContainerContext context) {
+  std::string id = context.getParams().getId();
+  return Answer(broker_.loop, context,
+                [this, id](Fiber& fiber) { return StartContainer(fiber, broker_, id); });
+}
+
+kj::Promise<void> BrokerServer::stopContainer(StopContainerContext context) {
+  std::string id = context.getParams().getId();
+  absl::Duration grace = absl::Seconds(context.getParams().getTimeoutSeconds());
+  return Answer(broker_.loop, context,
+                [this, id, grace](Fiber& fiber) { return StopContainer(fiber, broker_, id, grace); });
+}
+
+kj::Promise<void> BrokerServer::removeContainer(RemoveContainerContext context) {
+  std::string id = context.getParams().getId();
+  return Answer(broker_.loop, context,
+                [this, id](Fiber& fiber) { return RemoveContainer(fiber, broker_, id); });
+}
+
+kj::Promise<void> BrokerServer::containerStatus(ContainerStatusContext context) {
+  auto results = context.getResults();
+  auto container = broker_.state.FindContainer(context.getParams().getId().cStr());
+  ipc::WriteStatus(container.status(), results.initStatus());
+  if (!container.ok()) return kj::READY_NOW;
+  auto record = (*container)->record.read();
+  results.setContainer(record);
+  if (const auto* image = broker_.state.FindImage(record.getImageId().cStr())) {
+    results.setImage(image->read());
+  }
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> BrokerServer::listContainers(ListContainersContext context) {
+  std::vector<ContainerPtr> matching;
+  for (const auto& [id, container] : broker_.state.containers()) {
+    if (container->phase != Phase::kCreating &&
+        Matches(*container, context.getParams().getFilter())) {
+      matching.push_back(container);
+    }
+  }
+  auto list = context.getResults().initContainers(matching.size());
+  for (size_t i = 0; i < matching.size(); ++i) list.setWithCaveats(i, matching[i]->record.read());
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> BrokerServer::execSync(ExecSyncContext context) {
+  auto params = std::make_shared<Record<ExecSyncParams>>(context.getParams());
+  return Answer(
+      broker_.loop, context,
+      [this, params](Fiber& fiber) {
+        auto asked = params->read();
+        return ExecSync(fiber, broker_, asked.getId().cStr(), asked.getArgv(),
+                        absl::Seconds(asked.getTimeoutSeconds()));
+      },
+      [](auto results, const ExecResult& result) {
+        results.setStdout(Bytes(result.out));
+        results.setStderr(Bytes(result.err));
+        results.setExitCode(result.exit_code);
+      });
+}
+
+}  // namespace bulkhead::broker

@@ -1,0 +1,79 @@
+#include "broker/operations/network.h"
+#include "broker/operations/pod.h"
+#include "broker/server/answer.h"
+#include "broker/server/broker_server.h"
+#include "broker/server/filter.h"
+
+namespace bulkhead::broker {
+namespace {
+
+struct NetworkState {
+  absl::Status status;  // an error is an answer here, not a failed call
+};
+
+}  // namespace
+
+kj::Promise<void> BrokerServer::status(StatusContext context) {
+  return Answer(
+      broker_.loop, context,
+      [this](Fiber& fiber) -> absl::StatusOr<NetworkState> {
+        return NetworkState{CheckNetwork(fiber, broker_)};
+      },
+      [this](auto results, const NetworkState& state) {
+        const absl::Status& network = state.status;
+        bool ready = broker_.spawner.connected();
+        results.setRuntimeReady(ready);
+        results.setRuntimeReason(ready ? "" : "the spawner is gone");
+        results.setNetworkReady(network.ok());
+        results.setNetworkReason(std::string(network.message()));
+      });
+}
+
+kj::Promise<void> BrokerServer::runPodSandbox(RunPodSandboxContext context) {
+  auto config = std::make_shared<Record<schema::PodConfig>>(context.getParams().getConfig());
+  return Answer(
+      broker_.loop, context,
+      [this, config](Fiber& fiber) { return RunPod(fiber, broker_, config->read()); },
+      [](auto results, const std::string& id) { results.setId(id); });
+}
+
+kj::Promise<void> BrokerServer::stopPodSandbox(StopPodSandboxContext context) {
+  std::string id = context.getParams().getId();
+  return Answer(broker_.loop, context,
+                [this, id](Fiber& fiber) { return StopPod(fiber, broker_, id); });
+}
+
+kj::Promise<void> BrokerServer::removePodSandbox(RemovePodSandboxContext context) {
+  std::string id = context.getParams().getId();
+  return Answer(broker_.loop, context,
+                [this, id](Fiber& fiber) { return RemovePod(fiber, broker_, id); });
+}
+
+kj::Promise<void> BrokerServer::podSandboxStatus(PodSandboxStatusContext context) {
+  auto results = context.getResults();
+  auto pod = broker_.state.FindPod(context.getParams().getId().cStr());
+  ipc::WriteStatus(pod.status(), results.initStatus());
+  if (!pod.ok()) return kj::READY_NOW;
+  results.setPod((*pod)->record.read());
+  auto containers = broker_.state.ContainersOf((*pod)->id);
+  auto list = results.initContainers(containers.size());
+  for (size_t i = 0; i < containers.size(); ++i) {
+    list.setWithCaveats(i, containers[i]->record.read());
+  }
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> BrokerServer::listPodSandboxes(ListPodSandboxesContext context) {
+  std::vector<PodPtr> matching;
+  for (const auto& [id, pod] : broker_.state.pods()) {
+    // One in the making has no address yet; kubelet would take it for a failed one.
+    if (pod->phase != Phase::kCreating && Matches(*pod, context.getParams().getFilter())) {
+      matching.push_back(pod);
+    }
+  }
+  auto list = context.getResults().initPods(matching.size());
+  for (size_t i = 0; i < matching.size(); ++i) list.setWithCaveats(i, matching[i]->record.read());
+  return kj::READY_NOW;
+}
+
+}  // namespace bulkhead::broker

@@ -1,0 +1,104 @@
+#include "broker/spawner/spawner_client.h"
+
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <csignal>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+
+namespace bulkhead::broker {
+
+std::string WorkerExit::Describe() const {
+  if (!started) return absl::StrCat("could not be started: ", strerror(value));
+  if (oom_killed) return "was killed at its memory limit";
+  if (WIFSIGNALED(value)) {
+    int signal = WTERMSIG(value);
+    return absl::StrCat("was killed by signal ", signal,
+                        signal == SIGSYS ? " (a forbidden system call)" : "");
+  }
+  return absl::StrCat("ended with code ", WEXITSTATUS(value));
+}
+
+kj::Promise<void> SpawnerClient::Serve() {
+  auto observer = kj::heap<kj::UnixEventPort::FdObserver>(
+      loop_.port(), socket_.get(), kj::UnixEventPort::FdObserver::OBSERVE_READ);
+  auto readable = observer->whenBecomesReadable();
+  // What arrived before the observer existed makes no edge.
+  Drain();
+  return readable.attach(kj::mv(observer)).then([this]() -> kj::Promise<void> {
+    Drain();
+    if (!connected_) return kj::READY_NOW;
+    return Serve();
+  });
+}
+
+void SpawnerClient::Drain() {
+  while (connected_) {
+    ipc::SpawnReply reply;
+    ssize_t n = recv(socket_.get(), &reply, sizeof(reply), MSG_DONTWAIT);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) return;
+    if (n != sizeof(reply) || reply.magic != ipc::kSpawnMagic) return Disconnected();
+    Take(reply);
+  }
+}
+
+void SpawnerClient::Take(const ipc::SpawnReply& reply) {
+  if (reply.event == ipc::SpawnEvent::kStarted) return;
+  auto found = live_.find(reply.id);
+  if (found == live_.end()) return;
+  found->second->fulfill(WorkerExit{.started = reply.event != ipc::SpawnEvent::kFailed,
+                                    .value = reply.value,
+                                    .oom_killed = reply.oom_killed != 0});
+  live_.erase(found);
+}
+
+void SpawnerClient::Disconnected() {
+  connected_ = false;
+  base::Log(base::Severity::kError, "the spawner is gone");
+  for (auto& [id, exit] : live_) exit->fulfill(WorkerExit{.started = false, .value = ECONNRESET});
+  live_.clear();
+}
+
+absl::StatusOr<SpawnerClient::Started> SpawnerClient::Spawn(Fiber& fiber, security::Kind kind,
+                                                           int control) {
+  if (!connected_) return absl::UnavailableError("the spawner is gone");
+  ipc::SpawnRequest request = {.magic = ipc::kSpawnMagic,
+                               .op = ipc::SpawnOp::kSpawn,
+                               .id = next_id_++,
+                               .kind = static_cast<uint32_t>(kind)};
+  iovec part = {.iov_base = &request, .iov_len = sizeof(request)};
+  alignas(cmsghdr) char space[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space,
+                    .msg_controllen = sizeof(space)};
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  memcpy(CMSG_DATA(header), &control, sizeof(int));
+
+  base::Deadline deadline = base::Deadline::After(absl::Seconds(10));
+  while (sendmsg(writer_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) return absl::UnavailableError("the spawner is gone");
+    BULKHEAD_RETURN_IF_ERROR(fiber.waiter().Writable(writer_.get(), deadline));
+  }
+  auto exit = kj::newPromiseAndFulfiller<WorkerExit>();
+  live_[request.id] = kj::mv(exit.fulfiller);
+  return Started{.id = request.id, .exit = kj::mv(exit.promise)};
+}
+
+void SpawnerClient::Kill(uint64_t id) {
+  if (!connected_ || !live_.contains(id)) return;
+  ipc::SpawnRequest request = {.magic = ipc::kSpawnMagic, .op = ipc::SpawnOp::kKill, .id = id};
+  // A full socket means a spawner that hangs; the worker's own limits remain.
+  if (send(writer_.get(), &request, sizeof(request), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+    base::Log(base::Severity::kWarning, "could not ask the spawner to kill a worker",
+              {{"worker", id}, {"why", strerror(errno)}});
+  }
+}
+
+}  // namespace bulkhead::broker

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "absl/status/status.h"
+#include "base/unique_fd.h"
+#include "broker/fiber.h"
+#include "ipc/spawn_protocol.h"
+#include "security/profile.h"
+
+namespace bulkhead::broker {
+
+// How a worker ended.
+struct WorkerExit {
+  bool started = true;  // false: value is an errno
+  int value = 0;        // wait(2) status
+  bool oom_killed = false;
+
+  // For an error message: "killed by signal 31 (a forbidden system call)".
+  std::string Describe() const;
+};
+
+// The broker's end of the spawner's socket.
+class SpawnerClient {
+ public:
+  // writer: the same socket again, because an event loop can wait for an fd only once.
+  SpawnerClient(Loop& loop, base::UniqueFd socket, base::UniqueFd writer)
+      : loop_(loop), socket_(std::move(socket)), writer_(std::move(writer)) {}
+
+  // Serves replies; to be added to the loop once. Ends where the spawner is gone.
+  kj::Promise<void> Serve();
+
+  struct Started {
+    uint64_t id;
+    kj::Promise<WorkerExit> exit;
+  };
+  // control becomes the worker's fd 3 and stays the caller's to close. UNAVAILABLE: no spawner.
+  absl::StatusOr<Started> Spawn(Fiber& fiber, security::Kind kind, int control);
+  // Kills the worker and its cgroup; nothing where it has ended.
+  void Kill(uint64_t id);
+
+  size_t live() const { return live_.size(); }
+  bool connected() const { return connected_; }
+
+ private:
+  void Drain();
+  void Take(const ipc::SpawnReply& reply);
+  void Disconnected();
+
+  Loop& loop_;
+  base::UniqueFd socket_;
+  base::UniqueFd writer_;
+  bool connected_ = true;
+  uint64_t next_id_ = 1;
+  std::map<uint64_t, kj::Own<kj::PromiseFulfiller<WorkerExit>>> live_;
+};
+
+}  // namespace bulkhead::broker

@@ -1,0 +1,89 @@
+#include "broker/spawner/worker.h"
+
+#include <sys/socket.h>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+
+namespace bulkhead::broker {
+namespace {
+
+absl::string_view KindName(security::Kind kind) {
+  const security::Profile* profile = security::FindProfile(kind);
+  return profile == nullptr ? "unknown" : profile->name;
+}
+
+absl::Duration LimitOf(security::Kind kind, absl::Duration asked) {
+  if (asked > absl::ZeroDuration()) return asked;
+  return absl::Seconds(security::FindProfile(kind)->limits.wall_seconds);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(Fiber& fiber, SpawnerClient& spawner,
+                                                      security::Kind kind,
+                                                      capnp::MessageBuilder& job,
+                                                      absl::Span<const int> fds, Options options) {
+  BULKHEAD_ASSIGN_OR_RETURN(base::FdPair pair, base::MakeSocketPair(SOCK_STREAM));
+  base::Deadline deadline = base::Deadline::After(LimitOf(kind, options.limit));
+  BULKHEAD_ASSIGN_OR_RETURN(SpawnerClient::Started started,
+                            spawner.Spawn(fiber, kind, pair.second.get()));
+  pair.second.Reset();
+  std::unique_ptr<Worker> worker(new Worker(spawner, kind, std::move(pair.first), deadline,
+                                            options.result, kj::mv(started)));
+  absl::Status sent = ipc::Send(worker->control_.get(), job, fds, deadline, fiber.waiter());
+  if (!sent.ok()) return worker->Explain(fiber, sent);
+  return worker;
+}
+
+Worker::Worker(SpawnerClient& spawner, security::Kind kind, base::UniqueFd control,
+               base::Deadline deadline, ipc::Limits limits, SpawnerClient::Started started)
+    : spawner_(spawner),
+      kind_(kind),
+      control_(std::move(control)),
+      deadline_(deadline),
+      limits_(limits),
+      id_(started.id),
+      ended_(kj::Promise<void>(kj::READY_NOW).fork()),
+      exit_(std::make_shared<WorkerExit>()) {
+  ended_ = started.exit.then([exit = exit_](WorkerExit how) { *exit = how; }).fork();
+}
+
+Worker::~Worker() {
+  if (!answered_) spawner_.Kill(id_);
+}
+
+absl::StatusOr<ipc::Received> Worker::Receive(Fiber& fiber) {
+  // The hello says that the worker is confined; the answer follows.
+  auto hello = ipc::Receive(control_.get(), ipc::Limits{.max_bytes = 0}, deadline_, fiber.waiter());
+  if (!hello.ok()) return Explain(fiber, hello.status());
+  auto answer = ipc::Receive(control_.get(), limits_, deadline_, fiber.waiter());
+  if (!answer.ok()) return Explain(fiber, answer.status());
+  answered_ = true;
+  return answer;
+}
+
+absl::Status Worker::Explain(Fiber& fiber, const absl::Status& why) {
+  std::string name = absl::StrCat("worker ", KindName(kind_), " ");
+  if (why.code() != absl::StatusCode::kUnavailable) {
+    spawner_.Kill(id_);
+    if (absl::IsDeadlineExceeded(why)) {
+      return absl::DeadlineExceededError(absl::StrCat(name, "did not answer in time"));
+    }
+    base::Log(base::Severity::kError, "protocol violation by a worker",
+              {{"worker", KindName(kind_)}, {"what", why.message()}});
+    return absl::InternalError(absl::StrCat(name, "broke the protocol"));
+  }
+  WaitForExit(fiber);
+  absl::Status status = absl::InternalError(absl::StrCat(name, exit_->Describe()));
+  base::Log(base::Severity::kError, "worker died", {{"what", status.message()}});
+  return exit_->oom_killed ? absl::ResourceExhaustedError(status.message()) : status;
+}
+
+void Worker::WaitForExit(Fiber& fiber) {
+  if (fiber.WaitFor(ended_.addBranch(), absl::Seconds(1))) return;
+  spawner_.Kill(id_);
+  fiber.WaitFor(ended_.addBranch(), absl::Seconds(5));
+}
+
+}  // namespace bulkhead::broker

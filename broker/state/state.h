@@ -1,0 +1,96 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "broker/fiber.h"
+#include "broker/state/record.h"
+#include "broker/state/store.h"
+#include "schema/container.capnp.h"
+#include "schema/image.capnp.h"
+#include "schema/pod.capnp.h"
+#include "schema/worker/launch.capnp.h"
+
+// All that the broker knows, in memory, mirrored row by row in the store. Objects are shared pointers, because an
+// operation may still hold one that another has just removed; its phase then says so.
+namespace bulkhead::broker {
+
+// How far an operation on a pod or container has come. Written before the operation's first effect and after its
+// last, so recovery knows what to undo (creating) or finish (removing).
+enum class Phase { kCreating = 1, kActive = 2, kRemoving = 3, kGone = 4 };
+
+class MonitorLink;
+
+struct PodObject {
+  std::string id;
+  Record<schema::Pod> record;
+  Phase phase = Phase::kCreating;
+  FiberMutex mutex;  // orders run, stop, remove, and the making of containers in it
+};
+using PodPtr = std::shared_ptr<PodObject>;
+
+struct ContainerObject {
+  std::string id;
+  Record<schema::Container> record;
+  Record<schema::ContainerSpec> spec;
+  Phase phase = Phase::kCreating;
+  FiberMutex mutex;  // orders start, stop and remove
+  std::shared_ptr<MonitorLink> monitor;
+};
+using ContainerPtr = std::shared_ptr<ContainerObject>;
+
+struct LayerObject {
+  uint64_t bytes = 0;
+  uint64_t inodes = 0;
+};
+
+class State {
+ public:
+  // Reads everything. A row that cannot be read is reported, kept and skipped: it costs itself alone.
+  static absl::StatusOr<std::unique_ptr<State>> Load(std::unique_ptr<Store> store);
+
+  // Writes the object's row, then remembers it.
+  absl::Status Save(const PodPtr& pod);
+  absl::Status Save(const ContainerPtr& container);
+  absl::Status SaveImage(Record<schema::Image> image);
+  absl::Status SaveLayer(const std::string& diff_id_hex, LayerObject layer);
+  // Forgets the object and its row.
+  absl::Status Forget(const PodPtr& pod);
+  absl::Status Forget(const ContainerPtr& container);
+  absl::Status ForgetImage(const std::string& id);
+  absl::Status ForgetLayer(const std::string& diff_id_hex);
+
+  // By id or a unique prefix of one. NOT_FOUND names the id; INVALID_ARGUMENT: no id at all, or several fit.
+  absl::StatusOr<PodPtr> FindPod(absl::string_view id) const;
+  absl::StatusOr<ContainerPtr> FindContainer(absl::string_view id) const;
+  // By key (see PodKey, ContainerKey); null where there is none.
+  PodPtr FindPodByKey(absl::string_view key) const;
+  ContainerPtr FindContainerByKey(absl::string_view key) const;
+  // By image id (prefix), tag or digest reference, as normalised; null where there is none.
+  const Record<schema::Image>* FindImage(absl::string_view name) const;
+
+  std::vector<ContainerPtr> ContainersOf(absl::string_view pod_id) const;
+  const std::map<std::string, PodPtr>& pods() const { return pods_; }
+  const std::map<std::string, ContainerPtr>& containers() const { return containers_; }
+  const std::map<std::string, Record<schema::Image>>& images() const { return images_; }
+  const std::map<std::string, LayerObject>& layers() const { return layers_; }
+
+ private:
+  explicit State(std::unique_ptr<Store> store) : store_(std::move(store)) {}
+  absl::Status LoadAll();
+
+  std::unique_ptr<Store> store_;
+  std::map<std::string, PodPtr> pods_;
+  std::map<std::string, ContainerPtr> containers_;
+  std::map<std::string, Record<schema::Image>> images_;
+  std::map<std::string, LayerObject> layers_;
+};
+
+// What a retried request is recognised by.
+std::string PodKey(schema::PodConfig::Reader config);
+std::string ContainerKey(absl::string_view pod_id, schema::ContainerConfig::Reader config);
+
+}  // namespace bulkhead::broker
