@@ -39,10 +39,9 @@ void SendResult(capnp::MessageBuilder& message, absl::Span<const int> fds);
 // Logs and ends the process with 1.
 [[noreturn]] void Die(const char* what, const absl::Status& status);
 
-// main() of an ordinary worker. A malformed job ends it with 1 and no result.
+// Takes one job and answers it. A malformed job ends the process with 1 and no result.
 template <typename Job, typename Result>
-int RunWorker(const security::Profile& profile, int max_fds, const JobFunction<Job, Result>& run) {
-  Begin(profile);
+void ServeJob(int max_fds, const JobFunction<Job, Result>& run) {
   ipc::Received received = ReceiveJob(max_fds);
   capnp::MallocMessageBuilder message;
   JobResult out;
@@ -55,6 +54,13 @@ int RunWorker(const security::Profile& profile, int max_fds, const JobFunction<J
   std::vector<int> fds;
   for (const base::UniqueFd& fd : out.fds) fds.push_back(fd.get());
   SendResult(message, fds);
+}
+
+// main() of an ordinary worker.
+template <typename Job, typename Result>
+int RunWorker(const security::Profile& profile, int max_fds, const JobFunction<Job, Result>& run) {
+  Begin(profile);
+  ServeJob<Job, Result>(max_fds, run);
   return 0;
 }
 
