@@ -43,6 +43,7 @@ constexpr Syscall kSyscalls[] = {
     {SCMP_SYS(chdir), "older kernels: short names for layers"},
     {SCMP_SYS(mkdirat), "upper and work directories, volumes that ask for it"},
     {SCMP_SYS(fchmod), "mode of the upper directory"},
+    {SCMP_SYS(unlinkat), "take back the directories of a job that failed"},
     {SCMP_SYS(fchown), "owner of the upper directory"},
     {SCMP_SYS(fsetxattr), "marks on the upper directory"},
     {SCMP_SYS(fstatfs), "what kind of file system"},
