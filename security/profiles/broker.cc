@@ -58,8 +58,6 @@ constexpr Syscall kSyscalls[] = {
     {SCMP_SYS(memfd_create), "credentials and blobs that need no file"},
     {SCMP_SYS(fstatfs), "free space, for ImageFsInfo"},
     {SCMP_SYS(statfs), "free space, for ImageFsInfo"},
-    {SCMP_SYS(pidfd_send_signal),
-     "whether a container still runs: signal 0 on a descriptor that came"},
     {SCMP_SYS(gettimeofday), "SQLite: time, where the vdso has no clock"},
 };
 
