@@ -1,0 +1,281 @@
+#include "worker/monitor/monitor.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "ipc/guard.h"
+#include "ipc/message.h"
+
+namespace bulkhead::monitor {
+namespace {
+
+using base::UniqueFd;
+using State = schema::MonitorState::State;
+
+// Tags of what epoll reports; a larger one is the address of a connection.
+enum Tag : uint64_t { kStdoutTag = 0, kStderrTag = 1, kSignalTag, kPidfdTag, kListenTag, kTags };
+
+constexpr size_t kReadBytes = 32 << 10;
+constexpr size_t kMaxConnections = 8;
+constexpr size_t kMaxRequestBytes = 4096;
+constexpr int kUnknownExit = 255;
+// A peer that is slower than this with one small frame is dropped: the log must not wait for it.
+constexpr absl::Duration kPeerPatience = absl::Milliseconds(200);
+// How long output may go on after the end, where a process outside the container holds the stream.
+constexpr absl::Duration kDrainPatience = absl::Seconds(1);
+
+int ExitCode(int status) {
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+// Whether the kernel's counter of OOM kills in this cgroup is above 0. A cgroup that is gone has no say.
+bool SawOomKill(int memory_events) {
+  char text[1024];
+  const ssize_t got = pread(memory_events, text, sizeof(text), 0);
+  if (got <= 0) return false;
+  for (absl::string_view line :
+       absl::StrSplit(absl::string_view(text, static_cast<size_t>(got)), '\n')) {
+    const std::pair<absl::string_view, absl::string_view> pair = absl::StrSplit(line, ' ');
+    uint64_t count = 0;
+    if (pair.first == "oom_kill" && absl::SimpleAtoi(pair.second, &count)) return count > 0;
+  }
+  return false;
+}
+
+bool IsLogFile(int fd) {
+  struct stat st;
+  const int flags = fcntl(fd, F_GETFL);
+  return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && flags >= 0 && (flags & O_APPEND) != 0 &&
+         (flags & O_ACCMODE) != O_RDONLY;
+}
+
+}  // namespace
+
+Monitor::Monitor(Start start)
+    : pid_(start.pid),
+      broker_uid_(start.broker_uid),
+      listen_(std::move(start.listen)),
+      pidfd_(std::move(start.pidfd)),
+      streams_{std::move(start.out), std::move(start.err)},
+      stdin_(std::move(start.in)),
+      memory_events_(std::move(start.memory_events)),
+      log_(std::move(start.log)) {}
+
+absl::Status Monitor::Run() {
+  BULKHEAD_RETURN_IF_ERROR(Prepare());
+  Reap();  // whatever ended before the signal was watched
+  while (!Done()) {
+    epoll_event events[8];
+    const int count = epoll_wait(epoll_.get(), events, std::size(events), drain_.PollTimeout());
+    if (count < 0 && errno != EINTR) return base::ErrnoStatus("epoll_wait");
+    for (int i = 0; i < count; ++i) Handle(events[i].data.u64);
+    MaybeAnnounce();
+    DropClosed();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Monitor::Prepare() {
+  for (int number : {SIGPIPE, SIGTERM, SIGINT, SIGHUP, SIGQUIT}) signal(number, SIG_IGN);
+  sigset_t children;
+  sigemptyset(&children);
+  sigaddset(&children, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &children, nullptr);
+  signals_.Reset(signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals_) return base::ErrnoStatus("signalfd");
+  epoll_.Reset(epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll_) return base::ErrnoStatus("epoll_create1");
+  BULKHEAD_RETURN_IF_ERROR(Watch(signals_.get(), kSignalTag));
+  BULKHEAD_RETURN_IF_ERROR(Watch(listen_.get(), kListenTag));
+  BULKHEAD_RETURN_IF_ERROR(Watch(pidfd_.get(), kPidfdTag));
+  for (uint64_t stream : {kStdoutTag, kStderrTag}) {
+    if (streams_[stream]) BULKHEAD_RETURN_IF_ERROR(Watch(streams_[stream].get(), stream));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Monitor::Watch(int fd, uint64_t tag) {
+  epoll_event event = {.events = EPOLLIN, .data = {.u64 = tag}};
+  if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0) return absl::OkStatus();
+  return base::ErrnoStatus("epoll_ctl");
+}
+
+void Monitor::Handle(uint64_t tag) {
+  switch (tag) {
+    case kStdoutTag:
+    case kStderrTag:
+      return ReadStream(static_cast<Stream>(tag));
+    case kSignalTag:
+      return Reap();
+    case kPidfdTag:
+      return PidfdReadable();
+    case kListenTag:
+      return Accept();
+    default:
+      return ReadRequest(*reinterpret_cast<Connection*>(tag));
+  }
+}
+
+void Monitor::ReadStream(Stream stream) {
+  static char buffer[kReadBytes];
+  const UniqueFd& fd = streams_[static_cast<size_t>(stream)];
+  if (!fd) return;
+  const ssize_t got = read(fd.get(), buffer, sizeof(buffer));
+  if (got > 0) {
+    log_.Append(stream, {buffer, static_cast<size_t>(got)});
+  } else if (got == 0 || (errno != EINTR && errno != EAGAIN)) {
+    CloseStream(stream);  // a terminal ends with EIO
+  }
+}
+
+void Monitor::CloseStream(Stream stream) {
+  log_.Finish(stream);
+  streams_[static_cast<size_t>(stream)].Reset();  // which takes it out of the epoll set
+}
+
+// Besides the container's first process there may be orphans: of the runtime, and of a container in the node's pid
+// namespace.
+void Monitor::Reap() {
+  signalfd_siginfo info;
+  while (read(signals_.get(), &info, sizeof(info)) > 0) {
+  }
+  int status = 0;
+  for (;;) {
+    const pid_t pid = waitpid(-1, &status, WNOHANG);
+    if (pid == pid_) RecordExit(ExitCode(status));
+    if (pid <= 0 && errno != EINTR) return;
+    if (pid == 0) return;
+  }
+}
+
+void Monitor::RecordExit(int exit_code) {
+  if (exited_) return;
+  exited_ = true;
+  exit_code_ = exit_code;
+  finished_at_ns_ = LogWriter::WallClock();
+  oom_killed_ = memory_events_ && SawOomKill(memory_events_.get());
+  drain_ = base::Deadline::After(kDrainPatience);
+}
+
+void Monitor::PidfdReadable() {
+  Reap();
+  RecordExit(kUnknownExit);  // it was no child of ours, so its code went elsewhere
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, pidfd_.get(), nullptr);
+}
+
+void Monitor::MaybeAnnounce() {
+  if (!exited_ || announced_) return;
+  if ((streams_[0] || streams_[1]) && !drain_.Passed()) return;
+  for (Stream stream : {Stream::kStdout, Stream::kStderr}) CloseStream(stream);
+  announced_ = true;
+  drain_ = base::Deadline::Never();
+  state_ = State::EXITED;
+  Broadcast();
+}
+
+void Monitor::Accept() {
+  UniqueFd socket(accept4(listen_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  if (!socket) return;
+  ucred peer = {};
+  socklen_t size = sizeof(peer);
+  if (getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
+      peer.uid != broker_uid_) {
+    base::Log(base::Severity::kWarning, "refused a connection", {{"uid", peer.uid}});
+    return;
+  }
+  // A broker that was killed leaves connections that end; one that opens ever more loses the oldest.
+  if (connections_.size() >= kMaxConnections) connections_.front().closed = true;
+  connections_.push_back({std::move(socket)});
+  Connection& connection = connections_.back();
+  if (!Watch(connection.socket.get(), reinterpret_cast<uint64_t>(&connection)).ok()) {
+    connection.closed = true;
+  }
+}
+
+void Monitor::ReadRequest(Connection& connection) {
+  if (connection.closed) return;
+  absl::StatusOr<ipc::Received> request =
+      ipc::Receive(connection.socket.get(), {.max_bytes = kMaxRequestBytes, .max_fds = 1},
+                   base::Deadline::After(kPeerPatience));
+  if (!request.ok()) {
+    connection.closed = true;
+    return;
+  }
+  const absl::Status read = ipc::Guarded([&] {
+    Answer(connection, request->As<schema::MonitorRequest>(), request->fds());
+  });
+  if (!read.ok()) connection.closed = true;
+}
+
+void Monitor::Answer(Connection& connection, schema::MonitorRequest::Reader request,
+                     std::vector<UniqueFd>& fds) {
+  switch (request.which()) {
+    case schema::MonitorRequest::WATCH:
+      connection.watching = true;
+      return SendState(connection, true);
+    case schema::MonitorRequest::ACKNOWLEDGE:
+      acknowledged_ = true;
+      return;
+    case schema::MonitorRequest::REOPEN_LOG:
+      return ReopenLog(fds);
+    case schema::MonitorRequest::STARTED:
+      return MarkStarted();
+  }
+  connection.closed = true;  // a request of a newer schema
+}
+
+void Monitor::MarkStarted() {
+  if (started_at_ns_ != 0) return;
+  started_at_ns_ = LogWriter::WallClock();
+  if (exited_) started_at_ns_ = std::min(started_at_ns_, finished_at_ns_);
+  if (state_ == State::CREATED) state_ = State::RUNNING;
+  Broadcast();
+}
+
+void Monitor::ReopenLog(std::vector<UniqueFd>& fds) {
+  if (fds.size() == 1 && IsLogFile(fds[0].get())) return log_.Reopen(std::move(fds[0]));
+  base::Log(base::Severity::kWarning, "refused a log file");
+}
+
+void Monitor::SendState(Connection& connection, bool with_pidfd) {
+  capnp::MallocMessageBuilder message;
+  auto state = message.initRoot<schema::MonitorState>();
+  state.setState(state_);
+  state.setStartedAtNs(started_at_ns_);
+  state.setDroppedLogBytes(log_.dropped());
+  if (announced_) {
+    state.setExitCode(exit_code_);
+    state.setOomKilled(oom_killed_);
+    state.setFinishedAtNs(finished_at_ns_);
+  }
+  std::vector<int> fds;
+  if (with_pidfd) fds.push_back(pidfd_.get());
+  const absl::Status sent = ipc::Send(connection.socket.get(), message, fds,
+                                      base::Deadline::After(kPeerPatience));
+  if (!sent.ok()) connection.closed = true;
+}
+
+void Monitor::Broadcast() {
+  for (Connection& connection : connections_) {
+    if (connection.watching && !connection.closed) SendState(connection, false);
+  }
+}
+
+void Monitor::DropClosed() {
+  connections_.remove_if([](const Connection& connection) { return connection.closed; });
+}
+
+}  // namespace bulkhead::monitor

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <list>
+
+#include "absl/status/status.h"
+#include "base/deadline.h"
+#include "base/unique_fd.h"
+#include "schema/monitor.capnp.h"
+#include "worker/monitor/log_writer.h"
+
+namespace bulkhead::monitor {
+
+// What the monitor starts with. Streams, log, stdin and memory events may be empty.
+struct Start {
+  pid_t pid = -1;  // the container's first process, a child of the caller
+  uid_t broker_uid = 0;
+  base::UniqueFd listen;
+  base::UniqueFd pidfd;
+  base::UniqueFd out;  // stdout, or the terminal
+  base::UniqueFd err;
+  base::UniqueFd log;
+  base::UniqueFd in;             // held so that the container's stdin stays open
+  base::UniqueFd memory_events;  // memory.events, or memory.oom_control on cgroup v1: both have a line oom_kill
+};
+
+// Follows one container from its creation until its exit code is acknowledged: output into the log, exit code and
+// times to whoever of the broker's uid connects (schema/monitor.capnp). Single-threaded.
+class Monitor {
+ public:
+  explicit Monitor(Start start);
+  // Returns when the container has ended and the broker has acknowledged it. Error: the event loop cannot be made.
+  absl::Status Run();
+
+ private:
+  struct Connection {
+    base::UniqueFd socket;
+    bool watching = false;
+    bool closed = false;
+  };
+
+  absl::Status Prepare();
+  absl::Status Watch(int fd, uint64_t tag);
+  void Handle(uint64_t tag);
+  bool Done() const { return announced_ && acknowledged_; }
+
+  void ReadStream(Stream stream);
+  void CloseStream(Stream stream);
+  void Reap();
+  void RecordExit(int exit_code);
+  void PidfdReadable();
+  void MaybeAnnounce();
+
+  void Accept();
+  void ReadRequest(Connection& connection);
+  void Answer(Connection& connection, schema::MonitorRequest::Reader request,
+              std::vector<base::UniqueFd>& fds);
+  void MarkStarted();
+  void ReopenLog(std::vector<base::UniqueFd>& fds);
+  void SendState(Connection& connection, bool with_pidfd);
+  void Broadcast();
+  void DropClosed();
+
+  const pid_t pid_;
+  const uid_t broker_uid_;
+  base::UniqueFd listen_;
+  base::UniqueFd pidfd_;
+  std::array<base::UniqueFd, 2> streams_;
+  base::UniqueFd stdin_;
+  base::UniqueFd memory_events_;
+  LogWriter log_;
+  base::UniqueFd epoll_;
+  base::UniqueFd signals_;
+  std::list<Connection> connections_;
+
+  schema::MonitorState::State state_ = schema::MonitorState::State::CREATED;
+  bool exited_ = false;        // the process is gone
+  bool announced_ = false;     // its output is written as well, so watchers know
+  bool acknowledged_ = false;
+  int exit_code_ = 0;
+  bool oom_killed_ = false;
+  int64_t started_at_ns_ = 0;
+  int64_t finished_at_ns_ = 0;
+  base::Deadline drain_ = base::Deadline::Never();
+};
+
+}  // namespace bulkhead::monitor
