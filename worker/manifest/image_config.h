@@ -1,0 +1,19 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "schema/image.capnp.h"
+#include "worker/manifest/image_manifest.h"
+#include "worker/manifest/strict_json.h"
+
+namespace bulkhead::worker {
+
+inline constexpr size_t kMaxConfigList = 4096;         // entries of env, labels, entrypoint, cmd, volumes
+inline constexpr size_t kMaxConfigText = 128 << 10;    // bytes of one of them: the kernel's limit for one argument
+inline constexpr size_t kMaxConfigBytes = 512 << 10;   // of all together, so that the result fits its frame
+
+// Reads an OCI or Docker image configuration into out. An empty wanted.architecture asks for none. INVALID_ARGUMENT:
+// a field of the wrong type, a bad diff_id; RESOURCE_EXHAUSTED: over a limit; NOT_FOUND: made for another platform.
+absl::Status ReadImageConfig(const Json& document, const Platform& wanted,
+                             schema::ImageConfig::Builder out);
+
+}  // namespace bulkhead::worker
