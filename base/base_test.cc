@@ -91,7 +91,8 @@ std::string Logged(absl::string_view what, std::initializer_list<Field> fields) 
 
 TEST(Log, NoValueForgesALine) {
   SetLogProcess("frontend");
-  const std::string line = Logged("pull \n2026", {{"image", "a\n2026-01-01 E broker x=\"y"}, {"n", 7}});
+  const std::string line =
+      Logged("pull \n2026", {{"image", "a\n2026-01-01 E broker x=\"y"}, {"n", 7}});
   EXPECT_EQ(absl::c_count(line, '\n'), 1) << line;
   EXPECT_THAT(line, testing::MatchesRegex(
                         "20.*T.*Z I frontend pull \\\\n2026 image=\"a\\\\n.*x=\\\\\"y\" n=7\n"));

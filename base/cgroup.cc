@@ -50,7 +50,8 @@ absl::Status CheckPath(absl::string_view path) {
   return absl::InvalidArgumentError("cgroup: not a clean path of a cgroup below the root");
 }
 
-// Where it may live, below kCgroupMount, mounted or not. Runtimes join the unified hierarchy of a hybrid too.
+// Where it may live, below kCgroupMount, mounted or not. Runtimes join the unified hierarchy of a
+// hybrid too.
 std::vector<std::string> Places(CgroupMode mode, absl::string_view path) {
   if (mode == CgroupMode::kV2) return {std::string(path.substr(1))};
   std::vector<std::string> places;
@@ -123,8 +124,8 @@ absl::StatusOr<std::vector<pid_t>> AllPids(int root, const std::vector<std::stri
   return pids;
 }
 
-// Kills one batch. A pid may be reused between reading the list and the signal, so each is pinned by a pidfd and
-// looked up in a second list before it is signalled.
+// Kills one batch. A pid may be reused between reading the list and the signal, so each is pinned
+// by a pidfd and looked up in a second list before it is signalled.
 absl::Status KillBatch(int root, const std::vector<std::string>& places, const pid_t* pids,
                        size_t count) {
   std::vector<UniqueFd> pidfds;

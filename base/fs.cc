@@ -42,7 +42,7 @@ absl::StatusOr<UniqueFd> OpenAt(int dirfd, const std::string& path, int flags, R
   for (int tries = 0; tries < kMaxTries; ++tries) {
     const long fd = syscall(SYS_openat2, dirfd, path.c_str(), &how, sizeof(how));
     if (fd >= 0) return UniqueFd(static_cast<int>(fd));
-    // EAGAIN: a rename or mount elsewhere ran at the same time, so the kernel could not prove the path safe.
+    // EAGAIN: a rename or mount elsewhere ran meanwhile, so the kernel could not prove it safe.
     if (errno != EAGAIN && errno != EINTR) break;
   }
   return ErrnoStatus(absl::StrCat("open ", path));
@@ -126,7 +126,8 @@ absl::Status MakeDirectories(const std::string& path, mode_t mode) {
     if (mkdir(prefix.c_str(), mode) == 0) continue;
     const int error = errno;
     // Links are followed here: /var/run is one on many hosts.
-    if (!IsDirectory(AT_FDCWD, prefix, 0)) return ErrnoStatus(absl::StrCat("mkdir ", prefix), error);
+    if (IsDirectory(AT_FDCWD, prefix, 0)) continue;
+    return ErrnoStatus(absl::StrCat("mkdir ", prefix), error);
   }
   if (mkdir(path.c_str(), mode) == 0) return absl::OkStatus();
   const int error = errno;

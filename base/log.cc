@@ -50,7 +50,9 @@ void Log(Severity severity, absl::string_view what, std::initializer_list<Field>
   const char letter = "DIWE"[static_cast<int>(severity)];
   absl::StrAppend(&line, " ", absl::string_view(&letter, 1), " ", g_process, " ",
                   absl::CHexEscape(what));
-  for (const Field& field : fields) absl::StrAppend(&line, " ", field.key, "=", Escaped(field.value));
+  for (const Field& field : fields) {
+    absl::StrAppend(&line, " ", field.key, "=", Escaped(field.value));
+  }
   if (line.size() >= kMaxLine) line.resize(kMaxLine - 1);
   line.push_back('\n');
   // A log that cannot be written must not stop a container.

@@ -11,8 +11,9 @@
 namespace bulkhead::base {
 namespace {
 
-// A container may nest directories as deep as its disk allows. Each open level costs a descriptor, so what lies
-// deeper is renamed up into the top directory first: constant memory and descriptors for any tree.
+// A container may nest directories as deep as its disk allows. Each open level costs a descriptor,
+// so what lies deeper is renamed up into the top directory first: constant memory and descriptors
+// for any tree.
 constexpr int kMaxDepth = 24;
 
 struct CloseDir {
@@ -29,7 +30,8 @@ bool IsDots(const char* name) {
   return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
 }
 
-// Runs op, and once more after giving ourselves write access, where the directory is ours but read-only.
+// Runs op, and once more after giving ourselves write access, where the directory is ours but
+// read-only.
 template <typename Op>
 int WithWriteAccess(int dirfd, Op op) {
   const int result = op();
@@ -42,9 +44,8 @@ int WithWriteAccess(int dirfd, Op op) {
 }
 
 absl::Status RemoveEntry(int dirfd, const char* name, int flags) {
-  if (WithWriteAccess(dirfd, [&] { return unlinkat(dirfd, name, flags); }) == 0 || errno == ENOENT) {
-    return absl::OkStatus();
-  }
+  const int result = WithWriteAccess(dirfd, [&] { return unlinkat(dirfd, name, flags); });
+  if (result == 0 || errno == ENOENT) return absl::OkStatus();
   return ErrnoStatus(absl::StrCat("remove ", name));
 }
 
@@ -103,7 +104,7 @@ absl::Status RemoveDirectory(Walk& walk, int parent, const char* name, int depth
   DirPtr dir(fdopendir(fd->get()));
   if (dir == nullptr) return ErrnoStatus(absl::StrCat("read directory ", name));
   [[maybe_unused]] const int owned_by_dir = fd->Release();
-  // Again until a pass meets nothing: a pass that removes may skip entries, and the top gets new ones.
+  // Again until a pass meets nothing: one that removes may skip entries, and the top gets new ones.
   for (;;) {
     BULKHEAD_ASSIGN_OR_RETURN(size_t met, RemoveEntries(walk, dir.get(), depth));
     if (met == 0) break;

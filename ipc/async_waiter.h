@@ -7,8 +7,9 @@
 
 namespace bulkhead::ipc {
 
-// Waits inside a kj fiber while the event loop goes on. An fd must not be waited for by two at the same time, nor be
-// part of a kj stream: epoll holds each once. Everything given must outlive it; one for each fiber.
+// Waits inside a kj fiber while the event loop goes on. An fd must not be waited for by two at the
+// same time, nor be part of a kj stream: epoll holds each once. Everything given must outlive it;
+// one for each fiber. Cancelling the fiber unwinds it by an exception: clean up by destructors.
 class AsyncWaiter : public Waiter {
  public:
   AsyncWaiter(kj::UnixEventPort& port, kj::WaitScope& fiber, kj::Timer& timer)

@@ -9,8 +9,8 @@
 
 namespace bulkhead::ipc {
 
-// Runs f, which reads a message from another process, and turns the exception of a malformed one into DATA_LOSS.
-// f returns void or a Status, which is passed on. The cancellation of a fiber is not caught.
+// Runs f, which reads a message from another process, and turns the exception of a malformed one
+// into DATA_LOSS. f returns void or a Status, which is passed on. A fiber's cancellation passes.
 template <typename F>
 absl::Status Guarded(F&& f) {
   try {

@@ -56,6 +56,10 @@ absl::Status Violation(absl::string_view what) {
   return absl::DataLossError(absl::StrCat("frame: ", what));
 }
 
+absl::Status TooLarge(absl::string_view what) {
+  return absl::ResourceExhaustedError(absl::StrCat("send: too many ", what));
+}
+
 bool MeansGone(int error) { return error == EPIPE || error == ECONNRESET || error == ENOTCONN; }
 
 void AttachFds(absl::Span<const int> fds, Control* control, msghdr* message) {
@@ -115,8 +119,8 @@ void TakeFds(msghdr* message, std::vector<base::UniqueFd>* fds) {
   }
 }
 
-// Fills out exactly. *fds grows by what arrives, up to max_fds in all. UNAVAILABLE: the peer closed before the first
-// byte.
+// Fills out exactly. *fds grows by what arrives, up to max_fds in all. UNAVAILABLE: the peer closed
+// before the first byte.
 absl::Status ReceiveBytes(int socket, absl::Span<uint8_t> out, size_t max_fds,
                           std::vector<base::UniqueFd>* fds, base::Deadline deadline,
                           Waiter& waiter) {
@@ -189,13 +193,13 @@ Waiter& PollWaiter() {
 absl::Status Send(int socket, capnp::MessageBuilder& message, absl::Span<const int> fds,
                   base::Deadline deadline, Waiter& waiter) {
   const auto segments = message.getSegmentsForOutput();
-  if (segments.size() > kMaxSegments) return absl::ResourceExhaustedError("send: too many segments");
-  if (fds.size() > static_cast<size_t>(kMaxFds)) return absl::ResourceExhaustedError("send: too many fds");
+  if (segments.size() > kMaxSegments) return TooLarge("segments");
+  if (fds.size() > static_cast<size_t>(kMaxFds)) return TooLarge("fds");
   // A builder without a root is the hello: a header alone.
   kj::Array<capnp::word> words;
   if (segments.size() > 0) words = capnp::messageToFlatArray(segments);
   const absl::Span<uint8_t> payload = Bytes(words);
-  if (payload.size() > kMaxMessageBytes) return absl::ResourceExhaustedError("send: message too long");
+  if (payload.size() > kMaxMessageBytes) return TooLarge("bytes");
   const Header header = {kMagic, static_cast<uint32_t>(payload.size()),
                          static_cast<uint32_t>(fds.size()), 0};
   return SendBytes(socket, {reinterpret_cast<const uint8_t*>(&header), sizeof(header)}, payload,

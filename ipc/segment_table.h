@@ -7,8 +7,8 @@
 #include "absl/types/span.h"
 #include "ipc/message.h"
 
-// The head of a Cap'n Proto message: u32 segment count less one, then each segment's size in words, padded to whole
-// words. Arithmetic is in 64 bits, so that a count of 0xffffffff does not wrap to none.
+// The head of a Cap'n Proto message: u32 segment count less one, then each segment's size in words,
+// padded to whole words. Arithmetic is in 64 bits, so that a count of 0xffffffff does not wrap.
 namespace bulkhead::ipc {
 
 inline constexpr size_t kTablePrefixBytes = 4;
@@ -19,7 +19,7 @@ inline uint64_t TableWord(absl::Span<const uint8_t> table, size_t index) {
   return value;
 }
 
-// Length of the table whose first kTablePrefixBytes are given, or DATA_LOSS where the count is over kMaxSegments.
+// Length of the table whose first kTablePrefixBytes are given. DATA_LOSS: more than kMaxSegments.
 inline absl::StatusOr<size_t> SegmentTableBytes(absl::Span<const uint8_t> prefix) {
   const uint64_t count = TableWord(prefix, 0) + 1;
   if (count > kMaxSegments) return absl::DataLossError("message: too many segments");

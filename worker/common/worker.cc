@@ -9,7 +9,7 @@
 namespace bulkhead::worker {
 namespace {
 
-// The broker reads at once or is not well; its own deadline for the whole job is shorter than forever.
+// The broker reads at once or is not well.
 constexpr absl::Duration kSendPatience = absl::Seconds(30);
 
 }  // namespace

@@ -33,7 +33,7 @@ class WorkerTest : public testing::Test {
     }
   }
 
-  // The user worker's job, with an answer made of what was asked. With no user it forgets to answer.
+  // Takes the user worker's job and answers with what was asked. With no user it sets no status.
   [[noreturn]] static void Serve(int control, int broker) {
     if (broker != kControlFd) close(broker);
     if (control != kControlFd) dup2(control, kControlFd);
