@@ -59,6 +59,8 @@ function(bulkhead_program NAME)
   target_link_libraries(${NAME} PRIVATE ${ARG_DEPS})
   if(BULKHEAD_STATIC AND NOT ARG_DYNAMIC)
     target_link_options(${NAME} PRIVATE -static-pie)
+    set_target_properties(${NAME} PROPERTIES
+      RULE_LAUNCH_LINK "${CMAKE_SOURCE_DIR}/cmake/static_link.sh")
   else()
     target_link_options(${NAME} PRIVATE -pie)
   endif()
