@@ -1,0 +1,84 @@
+#include "worker/sandbox/job.h"
+
+#include <string>
+
+#include "base/ids.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "security/policy/sysctl.h"
+#include "worker/sandbox/dns.h"
+#include "worker/sandbox/files.h"
+#include "worker/sandbox/namespaces.h"
+#include "worker/sandbox/pod_directory.h"
+
+namespace bulkhead::sandbox {
+namespace {
+
+using Make = schema::SandboxJob::Make::Reader;
+
+constexpr size_t kMaxSysctls = 64;
+
+absl::string_view View(capnp::Text::Reader text) { return {text.begin(), text.size()}; }
+
+// Everything that can be refused is refused before anything is made.
+absl::Status CheckMake(Make make) {
+  if (make.getNewUts()) BULKHEAD_RETURN_IF_ERROR(CheckHostname(View(make.getHostname())));
+  // tmpfs takes 0 for no limit.
+  if (make.getNewIpc() && make.getShmBytes() == 0) {
+    return absl::InvalidArgumentError("shmBytes: must not be 0");
+  }
+  BULKHEAD_RETURN_IF_ERROR(ComposeResolvConf(make).status());
+  if (make.getSysctls().size() > kMaxSysctls) {
+    return absl::InvalidArgumentError("config.linux.sysctls: too many");
+  }
+  for (const auto sysctl : make.getSysctls()) {
+    BULKHEAD_RETURN_IF_ERROR(security::CheckSysctl(View(sysctl.getKey()), View(sysctl.getValue()),
+                                                   make.getNewNetwork(), make.getNewIpc()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FillPodDirectory(int pod, Make make) {
+  BULKHEAD_RETURN_IF_ERROR(WriteFiles(pod, make));
+  if (make.getNewIpc()) BULKHEAD_RETURN_IF_ERROR(MountShm(pod, make.getShmBytes()));
+  BULKHEAD_RETURN_IF_ERROR(EnterNewNamespaces(make));
+  if (make.getNewNetwork()) BULKHEAD_RETURN_IF_ERROR(SetUpNetwork());
+  if (make.getNewUts()) BULKHEAD_RETURN_IF_ERROR(SetHostname(View(make.getHostname())));
+  BULKHEAD_RETURN_IF_ERROR(ApplySysctls(make.getSysctls()));
+  return PinNamespaces(pod, make);
+}
+
+absl::Status BuildPod(const std::string& pod_id, Make make, int run) {
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd pod, MakePodDirectory(run, pod_id));
+  return FillPodDirectory(pod.get(), make);
+}
+
+absl::Status MakePod(const std::string& pod_id, Make make, int run) {
+  BULKHEAD_RETURN_IF_ERROR(CheckMake(make));
+  // Left by a try that crashed: ids are never used twice.
+  BULKHEAD_RETURN_IF_ERROR(RemovePodDirectory(run, pod_id));
+  const absl::Status made = BuildPod(pod_id, make, run);
+  if (made.ok()) return made;
+  const absl::Status undone = RemovePodDirectory(run, pod_id);
+  if (!undone.ok()) {
+    base::Log(base::Severity::kError, "could not undo a sandbox",
+              {{"pod", pod_id}, {"error", undone.message()}});
+  }
+  return made;
+}
+
+}  // namespace
+
+absl::Status RunSandboxJob(schema::SandboxJob::Reader job, int run) {
+  const std::string pod_id(View(job.getPodId()));
+  if (!base::IsId(pod_id)) return absl::InvalidArgumentError("podId: not an id");
+  switch (job.which()) {
+    case schema::SandboxJob::MAKE:
+      return MakePod(pod_id, job.getMake(), run);
+    case schema::SandboxJob::REMOVE:
+      return RemovePodDirectory(run, pod_id);
+  }
+  return absl::UnimplementedError("sandbox job: unknown operation");
+}
+
+}  // namespace bulkhead::sandbox

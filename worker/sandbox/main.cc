@@ -1,0 +1,17 @@
+// SECURITY: sandbox holds CAP_SYS_ADMIN and CAP_NET_ADMIN, the node's mount namespace and the run directory. Only the
+// broker talks to it, with one typed job: a pod id, a host name, DNS words and sysctls, each checked again here. Of
+// files it reads the node's resolv.conf and host name, and copies them. An attacker who owns it can mount, and see and
+// reshape the network, of the node.
+#include "ipc/status_codec.h"
+#include "security/profile.h"
+#include "worker/common/worker.h"
+#include "worker/sandbox/job.h"
+
+int main() {
+  using namespace bulkhead;
+  return worker::RunWorker<schema::SandboxJob, schema::SandboxResult>(
+      security::kSandboxProfile, 0, [](auto job, std::vector<base::UniqueFd>, auto result) {
+        ipc::WriteStatus(sandbox::RunSandboxJob(job, worker::kFirstDirFd), result.initStatus());
+        return worker::JobResult{};
+      });
+}
