@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/unique_fd.h"
+#include "schema/admin.capnp.h"
+
+namespace bulkhead::tools {
+
+struct AdminCounts {
+  uint32_t pods = 0;
+  uint32_t ready_pods = 0;
+  uint32_t containers = 0;
+  uint32_t running_containers = 0;
+  uint32_t images = 0;
+  uint32_t workers = 0;
+  uint32_t operations = 0;
+};
+
+// Each call connects to the admin socket (run_dir/admin.sock), asks once and ends; UNAVAILABLE where nobody answers,
+// DEADLINE_EXCEEDED after the call's own time. They run an event loop of their own, so not from within one.
+
+// archive: opened read-only. reference: parsed name for the image; nullptr: the archive's own names. Returns image ids.
+absl::StatusOr<std::vector<std::string>> AdminImport(const std::string& socket,
+                                                     base::UniqueFd archive,
+                                                     const schema::ImageReference::Reader* name);
+absl::StatusOr<AdminCounts> AdminStatus(const std::string& socket);
+absl::Status AdminStopAll(const std::string& socket);
+
+}  // namespace bulkhead::tools

@@ -1,0 +1,59 @@
+#include <cstdio>
+
+#include "tools/commands/commands.h"
+#include "tools/host/host.h"
+
+namespace bulkhead::tools {
+namespace {
+
+const char* ModeName(base::CgroupMode mode) {
+  switch (mode) {
+    case base::CgroupMode::kV1:
+      return "v1";
+    case base::CgroupMode::kHybrid:
+      return "v1 (hybrid)";
+    case base::CgroupMode::kV2:
+      return "v2";
+  }
+  return "unknown";
+}
+
+void PrintRuntimes(const Settings& settings) {
+  for (const auto& [name, runtime] : settings.runtimes) {
+    absl::StatusOr<std::string> version = RuntimeVersion(runtime.path);
+    printf("runtime %s: %s: %s\n", name.c_str(), runtime.path.c_str(),
+           version.ok() ? version->c_str() : std::string(version.status().message()).c_str());
+    if (!version.ok()) continue;
+    for (const std::string& hole : KnownHoles(*version)) {
+      printf("  warning: known hole %s\n", hole.c_str());
+    }
+  }
+}
+
+}  // namespace
+
+int RunConfig(Words words) {
+  std::string file;
+  const Option options[] = {{"config", "FILE", kConfigHelp, &file, nullptr}};
+  const Usage usage = {"config check [--config FILE]",
+                       "Reads the configuration, says what is wrong with it, and looks at the host "
+                       "and its runtimes.",
+                       options};
+  Parsed parsed;
+  if (std::optional<int> code = ParseOrExit(usage, words, &parsed)) return *code;
+  if (parsed.words != std::vector<std::string>{"check"}) {
+    return FailUsage(usage, absl::InvalidArgumentError("config: the only subcommand is check"));
+  }
+  absl::StatusOr<Settings> settings = LoadSettings(file);
+  if (!settings.ok()) return Fail(settings.status());
+  absl::StatusOr<Host> host = DetectHost();
+  if (!host.ok()) return Fail(host.status());
+  printf("root_dir %s\nrun_dir %s\n", settings->root_dir.c_str(), settings->run_dir.c_str());
+  printf("kernel %s, cgroup %s, driver %s\n", host->kernel.c_str(), ModeName(host->cgroup_mode),
+         host->systemd_driver ? "systemd" : "cgroupfs");
+  PrintRuntimes(*settings);
+  puts("configuration is valid");
+  return 0;
+}
+
+}  // namespace bulkhead::tools

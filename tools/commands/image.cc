@@ -1,0 +1,97 @@
+#include <capnp/message.h>
+#include <fcntl.h>
+
+#include <cstdio>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/fs.h"
+#include "base/status.h"
+#include "tools/client/admin.h"
+#include "tools/client/cri.h"
+#include "tools/commands/commands.h"
+#include "validate/reference.h"
+
+namespace bulkhead::tools {
+namespace {
+
+constexpr absl::Duration kPatience = absl::Seconds(120);
+constexpr absl::Duration kPullPatience = absl::Hours(1);
+
+int Import(const Settings& settings, const std::string& file, const std::string& name) {
+  absl::StatusOr<base::UniqueFd> archive =
+      base::OpenAt(AT_FDCWD, file, O_RDONLY, base::Resolve::kHost);
+  if (!archive.ok()) return Fail(archive.status());
+  capnp::MallocMessageBuilder message;
+  auto reference = message.initRoot<schema::ImageReference>();
+  if (!name.empty()) {
+    absl::Status status = validate::ParseReference("--name", name, reference);
+    if (!status.ok()) return Fail(status);
+  }
+  schema::ImageReference::Reader reader = reference.asReader();
+  absl::StatusOr<std::vector<std::string>> ids = AdminImport(
+      AdminSocket(settings), *std::move(archive), name.empty() ? nullptr : &reader);
+  if (!ids.ok()) return Fail(ids.status());
+  for (const std::string& id : *ids) puts(id.c_str());
+  return 0;
+}
+
+int List(const Settings& settings) {
+  CriClient client(CriSocket(settings));
+  absl::StatusOr<cri::ListImagesResponse> list =
+      client.Call(&CriClient::Image::ListImages, cri::ListImagesRequest(), kPatience);
+  if (!list.ok()) return Fail(list.status());
+  printf("%-20s %14s  %s\n", "ID", "BYTES", "NAMES");
+  for (const cri::Image& image : list->images()) {
+    std::vector<std::string> names(image.repo_tags().begin(), image.repo_tags().end());
+    if (names.empty()) names.assign(image.repo_digests().begin(), image.repo_digests().end());
+    printf("%-20s %14llu  %s\n", image.id().substr(0, 19).c_str(),
+           static_cast<unsigned long long>(image.size()), absl::StrJoin(names, " ").c_str());
+  }
+  return 0;
+}
+
+int Pull(const Settings& settings, const std::string& name) {
+  CriClient client(CriSocket(settings));
+  cri::PullImageRequest request;
+  request.mutable_image()->set_image(name);
+  absl::StatusOr<cri::PullImageResponse> pulled =
+      client.Call(&CriClient::Image::PullImage, request, kPullPatience);
+  if (!pulled.ok()) return Fail(pulled.status());
+  puts(pulled->image_ref().c_str());
+  return 0;
+}
+
+int Remove(const Settings& settings, const std::string& name) {
+  CriClient client(CriSocket(settings));
+  cri::RemoveImageRequest request;
+  request.mutable_image()->set_image(name);
+  absl::StatusOr<cri::RemoveImageResponse> removed =
+      client.Call(&CriClient::Image::RemoveImage, request, kPatience);
+  return removed.ok() ? 0 : Fail(removed.status());
+}
+
+}  // namespace
+
+int RunImage(Words words) {
+  std::string file, name;
+  const Option options[] = {
+      {"config", "FILE", kConfigHelp, &file, nullptr},
+      {"name", "REF", "import: the image's name, instead of those in the archive", &name, nullptr},
+  };
+  const Usage usage = {"image import FILE [--name REF] | list | pull REF | rm REF",
+                       "import takes an OCI layout or a docker archive as a tar file.", options};
+  Parsed parsed;
+  if (std::optional<int> code = ParseOrExit(usage, words, &parsed)) return *code;
+  absl::StatusOr<Settings> settings = LoadSettings(file);
+  if (!settings.ok()) return Fail(settings.status());
+  std::string verb = parsed.words.empty() ? "" : parsed.words[0];
+  size_t count = parsed.words.size();
+  if (verb == "list" && count == 1) return List(*settings);
+  if (verb == "import" && count == 2) return Import(*settings, parsed.words[1], name);
+  if (verb == "pull" && count == 2) return Pull(*settings, parsed.words[1]);
+  if (verb == "rm" && count == 2) return Remove(*settings, parsed.words[1]);
+  return FailUsage(usage, absl::InvalidArgumentError("image: not understood"));
+}
+
+}  // namespace bulkhead::tools

@@ -1,0 +1,82 @@
+#include "tools/up/sockets.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "gtest/gtest.h"
+
+namespace bulkhead::tools {
+namespace {
+
+class Sockets : public ::testing::Test {
+ protected:
+  Sockets() {
+    char name[] = "/tmp/sockets-test-XXXXXX";
+    dir_ = mkdtemp(name);
+  }
+  ~Sockets() override { std::filesystem::remove_all(dir_); }
+  std::string dir_;
+};
+
+TEST_F(Sockets, ListensAndReplacesStale) {
+  std::string path = dir_ + "/s";
+  for (int round = 0; round < 2; ++round) {
+    absl::StatusOr<base::UniqueFd> fd = ListenAt(path, 0660);
+    ASSERT_TRUE(fd.ok()) << fd.status();
+    struct stat st;
+    ASSERT_EQ(stat(path.c_str(), &st), 0);
+    EXPECT_EQ(st.st_mode & 07777, 0660u);
+  }
+}
+
+TEST_F(Sockets, LeavesOtherFilesAlone) {
+  std::ofstream(dir_ + "/f") << "x";
+  EXPECT_EQ(ListenAt(dir_ + "/f", 0660).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ListenAt(dir_ + "/" + std::string(200, 'x'), 0660).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(Sockets, SendsFd) {
+  absl::StatusOr<base::FdPair> pair = base::MakeSocketPair(SOCK_SEQPACKET);
+  ASSERT_TRUE(pair.ok());
+  ASSERT_TRUE(SendFd(pair->first.get(), 'F', 2).ok());
+  char byte = 0;
+  iovec data = {&byte, 1};
+  char control[64];
+  msghdr message = {};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof(control);
+  ASSERT_EQ(recvmsg(pair->second.get(), &message, MSG_CMSG_CLOEXEC), 1);
+  EXPECT_EQ(byte, 'F');
+  ASSERT_NE(CMSG_FIRSTHDR(&message), nullptr);
+  int fd = -1;
+  memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
+  base::UniqueFd own(fd);
+  pair->second.Reset();
+  EXPECT_EQ(SendFd(pair->first.get(), 'F', 2).code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(Sockets, Notifies) {
+  std::string path = dir_ + "/notify";
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  strcpy(address.sun_path, path.c_str());
+  base::UniqueFd manager(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(bind(manager.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  setenv("NOTIFY_SOCKET", path.c_str(), 1);
+  NotifyManager("READY=1");
+  unsetenv("NOTIFY_SOCKET");
+  char buffer[32];
+  ssize_t n = recv(manager.get(), buffer, sizeof(buffer), MSG_DONTWAIT);
+  EXPECT_EQ(std::string(buffer, n < 0 ? 0 : n), "READY=1");
+}
+
+}  // namespace
+}  // namespace bulkhead::tools

@@ -1,0 +1,180 @@
+#include "tools/up/supervisor.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "absl/strings/str_cat.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "tools/up/inspect.h"
+#include "tools/up/sockets.h"
+
+namespace bulkhead::tools {
+namespace {
+
+constexpr absl::Duration kBrokerStartPatience = absl::Seconds(30);
+constexpr absl::Duration kStopPatience = absl::Seconds(5);
+constexpr absl::Duration kFirstBackOff = absl::Milliseconds(100);
+constexpr absl::Duration kLongestBackOff = absl::Seconds(10);
+// Who has lived this long since the last restart begins again with the first back-off.
+constexpr absl::Duration kCalm = absl::Minutes(1);
+
+std::string HowEnded(int status) {
+  if (WIFSIGNALED(status)) return absl::StrCat("signal ", WTERMSIG(status));
+  return absl::StrCat("exit ", WEXITSTATUS(status));
+}
+
+}  // namespace
+
+Supervisor::Supervisor(Parts parts)
+    : parts_(std::move(parts)),
+      spawner_(security::kSpawnerProfile, "bulkhead-spawner"),
+      broker_(security::kBrokerProfile, "bulkhead-broker"),
+      frontend_(security::kFrontendProfile, "bulkhead-frontend"),
+      back_off_(kFirstBackOff) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int number : {SIGTERM, SIGINT, SIGCHLD}) sigaddset(&set, number);
+  signals_.Reset(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+absl::Status Supervisor::Start() {
+  if (!signals_) return base::ErrnoStatus("make signalfd");
+  absl::Status status = StartFrom(Level::kSpawner);
+  if (status.ok() && stopping_) status = absl::CancelledError("asked to end while starting");
+  if (!status.ok()) KillFrom(Level::kSpawner);
+  return status;
+}
+
+absl::Status Supervisor::StartFrom(Level level) {
+  KillFrom(level);
+  if (level >= Level::kSpawner) BULKHEAD_RETURN_IF_ERROR(StartSpawner());
+  if (level >= Level::kBroker) BULKHEAD_RETURN_IF_ERROR(StartBroker());
+  return StartFrontend();
+}
+
+void Supervisor::KillFrom(Level level) {
+  frontend_.Kill();
+  if (level >= Level::kBroker) broker_.Kill();
+  if (level >= Level::kSpawner) spawner_.Kill();
+}
+
+absl::Status Supervisor::StartSpawner() {
+  BULKHEAD_ASSIGN_OR_RETURN(base::FdPair requests, base::MakeSocketPair(SOCK_SEQPACKET));
+  BULKHEAD_ASSIGN_OR_RETURN(base::FdPair control, base::MakeSocketPair(SOCK_SEQPACKET));
+  BULKHEAD_RETURN_IF_ERROR(
+      spawner_.Start(parts_.programs.get(), {requests.second.get(), parts_.config.get(),
+                                             parts_.programs.get(), control.second.get()}));
+  spawner_control_ = std::move(control.first);
+  BULKHEAD_RETURN_IF_ERROR(InspectDaemon(spawner_, parts_.places));
+  BULKHEAD_RETURN_IF_ERROR(TestWorkers(requests.first.get(), parts_.places));
+  return absl::OkStatus();
+}
+
+absl::Status Supervisor::StartBroker() {
+  BULKHEAD_ASSIGN_OR_RETURN(base::FdPair requests, base::MakeSocketPair(SOCK_SEQPACKET));
+  BULKHEAD_ASSIGN_OR_RETURN(base::FdPair control, base::MakeSocketPair(SOCK_SEQPACKET));
+  BULKHEAD_RETURN_IF_ERROR(SendFd(spawner_control_.get(), 'B', requests.second.get()));
+  BULKHEAD_RETURN_IF_ERROR(
+      broker_.Start(parts_.programs.get(), {control.second.get(), requests.first.get(),
+                                            parts_.admin_socket.get(), parts_.config.get()}));
+  broker_control_ = std::move(control.first);
+  // Ours would keep the broker's end open when the broker is gone.
+  control.second.Reset();
+  BULKHEAD_RETURN_IF_ERROR(AwaitBroker());
+  return InspectDaemon(broker_, parts_.places);
+}
+
+absl::Status Supervisor::StartFrontend() {
+  BULKHEAD_ASSIGN_OR_RETURN(base::FdPair calls, base::MakeSocketPair(SOCK_STREAM));
+  BULKHEAD_RETURN_IF_ERROR(SendFd(broker_control_.get(), 'F', calls.second.get()));
+  BULKHEAD_RETURN_IF_ERROR(
+      frontend_.Start(parts_.programs.get(), {calls.first.get(), parts_.cri_socket.get(),
+                                              parts_.config.get()}));
+  return InspectDaemon(frontend_, parts_.places);
+}
+
+absl::Status Supervisor::AwaitBroker() {
+  base::Deadline deadline = base::Deadline::After(kBrokerStartPatience);
+  while (!deadline.Passed()) {
+    pollfd waits[] = {{broker_control_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}};
+    if (poll(waits, 2, deadline.PollTimeout()) < 0 && errno != EINTR) {
+      return base::ErrnoStatus("wait for broker");
+    }
+    if (waits[1].revents != 0) HandleSignals();
+    if (stopping_) return absl::CancelledError("asked to end while starting");
+    if (waits[0].revents == 0) continue;
+    char byte = 0;
+    if (recv(broker_control_.get(), &byte, 1, MSG_DONTWAIT) == 1 && byte == 'R') {
+      return absl::OkStatus();
+    }
+    return absl::UnavailableError("start broker: it ended before it was ready");
+  }
+  return absl::DeadlineExceededError("start broker: not ready after 30 s");
+}
+
+void Supervisor::Run() {
+  while (!stopping_) {
+    pollfd wait = {signals_.get(), POLLIN, 0};
+    int ready = poll(&wait, 1, lost_ ? restart_at_.PollTimeout() : -1);
+    if (ready > 0) HandleSignals();
+    if (!stopping_ && lost_ && restart_at_.Passed()) Restart();
+  }
+}
+
+void Supervisor::Stop() {
+  frontend_.Stop(kStopPatience);
+  broker_.Stop(kStopPatience);
+  spawner_control_.Reset();
+  spawner_.Stop(kStopPatience);
+  Reap();
+}
+
+void Supervisor::HandleSignals() {
+  signalfd_siginfo info;
+  while (read(signals_.get(), &info, sizeof(info)) == sizeof(info)) {
+    if (info.ssi_signo != SIGCHLD) stopping_ = true;
+  }
+  Reap();
+}
+
+// Children of ours, and orphans of theirs, which come here as this process is their subreaper.
+void Supervisor::Reap() {
+  int status = 0;
+  while (pid_t pid = waitpid(-1, &status, WNOHANG)) {
+    if (pid < 0) break;
+    Child* children[] = {&frontend_, &broker_, &spawner_};
+    for (size_t i = 0; i < 3; ++i) {
+      if (!children[i]->Reaped(pid)) continue;
+      base::Log(base::Severity::kError, "process ended",
+                {{"process", children[i]->name()}, {"pid", pid}, {"how", HowEnded(status)}});
+      NoteDeath(static_cast<Level>(i));
+    }
+  }
+}
+
+void Supervisor::NoteDeath(Level level) {
+  lost_ = lost_ ? std::max(*lost_, level) : level;
+  if (absl::Now() - last_restart_ > kCalm) back_off_ = kFirstBackOff;
+  restart_at_ = base::Deadline::After(back_off_);
+}
+
+void Supervisor::Restart() {
+  Level level = *lost_;
+  lost_.reset();
+  back_off_ = std::min(back_off_ * 2, kLongestBackOff);
+  last_restart_ = absl::Now();
+  absl::Status status = StartFrom(level);
+  if (status.ok() || stopping_) return;
+  base::Log(base::Severity::kError, "restart failed", {{"error", status.ToString()}});
+  KillFrom(level);
+  NoteDeath(level);
+}
+
+}  // namespace bulkhead::tools

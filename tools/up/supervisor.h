@@ -1,0 +1,63 @@
+#pragma once
+
+#include <optional>
+
+#include "absl/status/status.h"
+#include "base/deadline.h"
+#include "base/unique_fd.h"
+#include "security/enforce/enter.h"
+#include "tools/up/child.h"
+
+namespace bulkhead::tools {
+
+// Starts spawner, broker and frontend, wires them, and starts again what has died. It parses nothing that they say:
+// from the broker it reads one byte ("ready"), from the others nothing.
+class Supervisor {
+ public:
+  struct Parts {
+    base::UniqueFd programs;      // O_PATH directory that holds the programs
+    base::UniqueFd config;        // sealed memfd
+    base::UniqueFd cri_socket;    // listening
+    base::UniqueFd admin_socket;  // listening
+    security::Places places;
+  };
+  // SIGTERM, SIGINT and SIGCHLD must be blocked already; this takes them from a signalfd.
+  explicit Supervisor(Parts parts);
+
+  // Starts everything and compares each process with its table. Non-OK: nothing is left running.
+  absl::Status Start();
+  // Supervises until SIGTERM or SIGINT.
+  void Run();
+  // Frontend first, so that no new work comes in; then broker, then spawner. Containers stay.
+  void Stop();
+
+ private:
+  // What has to be started anew; each one takes those before it along, as their sockets end with it.
+  enum class Level { kFrontend, kBroker, kSpawner };
+
+  absl::Status StartFrom(Level level);
+  void KillFrom(Level level);
+  absl::Status StartSpawner();
+  absl::Status StartBroker();
+  absl::Status StartFrontend();
+  absl::Status AwaitBroker();
+  void HandleSignals();
+  void Reap();
+  void NoteDeath(Level level);
+  void Restart();
+
+  Parts parts_;
+  base::UniqueFd signals_;
+  Child spawner_;
+  Child broker_;
+  Child frontend_;
+  base::UniqueFd spawner_control_;  // SOCK_SEQPACKET, 'B' + fd
+  base::UniqueFd broker_control_;   // SOCK_SEQPACKET, 'F' + fd; 'R' comes back
+  bool stopping_ = false;
+  std::optional<Level> lost_;
+  absl::Duration back_off_;
+  base::Deadline restart_at_ = base::Deadline::Never();
+  absl::Time last_restart_ = absl::InfinitePast();
+};
+
+}  // namespace bulkhead::tools
