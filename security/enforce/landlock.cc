@@ -118,9 +118,9 @@ bool Holds(const Profile& profile, int capability) {
                      [capability](const Cap& row) { return row.number == capability; });
 }
 
-RulesetAttr HandledBy(const Profile& profile, bool files) {
+RulesetAttr HandledBy(const Profile& profile) {
   RulesetAttr attr = {};
-  if (files) attr.handled_access_fs = kAll;
+  attr.handled_access_fs = kAll;
   attr.handled_access_net = kBindTcp;
   if (profile.namespaces.net == Ns::kNew) attr.handled_access_net |= kConnectTcp;
   attr.scoped = kScopeAbstract;
@@ -140,10 +140,11 @@ absl::Status ApplyLandlock(const Profile& profile, const Places& places) {
   for (const FdRow& row : profile.fds) {
     if (row.is_dir) directories.push_back(&row);
   }
-  // Directories that come with the job are not known yet, and a later ruleset only takes away.
-  const bool files = profile.view != View::kDirFds || !directories.empty();
-  if (!files && Abi() < 4) return absl::OkStatus();
-  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd ruleset, CreateRuleset(HandledBy(profile, files)));
+  // Directories that come with the job are not known yet, and a later ruleset only takes away. Even one about the network
+  // alone takes something: every layer forbids links from one directory to another that it does not allow itself.
+  // ConfineToDirectories makes the whole of it then.
+  if (profile.view == View::kDirFds && directories.empty()) return absl::OkStatus();
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd ruleset, CreateRuleset(HandledBy(profile)));
   for (const Path& row : profile.paths) {
     BULKHEAD_RETURN_IF_ERROR(AllowPath(ruleset.get(), row, places));
   }
@@ -158,7 +159,11 @@ absl::Status ConfineToDirectories(absl::Span<const int> directories, Access acce
     WarnMissing("worker");
     return absl::OkStatus();
   }
-  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd ruleset, CreateRuleset({.handled_access_fs = kAll}));
+  // Who is given directories has no business with the network or with other processes.
+  const RulesetAttr attr = {.handled_access_fs = kAll,
+                            .handled_access_net = kBindTcp | kConnectTcp,
+                            .scoped = kScopeAbstract | kScopeSignal};
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd ruleset, CreateRuleset(attr));
   for (int fd : directories) BULKHEAD_RETURN_IF_ERROR(AllowBelow(ruleset.get(), fd, access));
   return Restrict(ruleset.get());
 }
