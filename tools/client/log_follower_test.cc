@@ -10,14 +10,14 @@ namespace {
 
 class Follow : public ::testing::Test {
  protected:
-  Follow() {
+  static std::string MakeDirectory() {
     char name[] = "/tmp/log-test-XXXXXX";
-    dir_ = mkdtemp(name);
+    return mkdtemp(name);
   }
   ~Follow() override { std::filesystem::remove_all(dir_); }
   void Append(const std::string& text) { std::ofstream(dir_ + "/l", std::ios::app) << text; }
 
-  std::string dir_;
+  std::string dir_ = MakeDirectory();
   std::string out_;
   std::string err_;
   LogFollower follower_{dir_ + "/l", [this](LogStream stream, absl::string_view bytes) {
