@@ -1,6 +1,6 @@
 #pragma once
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "schema/config.capnp.h"
 #include "schema/container.capnp.h"
 #include "schema/image.capnp.h"

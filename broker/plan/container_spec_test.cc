@@ -1,0 +1,185 @@
+#include "broker/plan/container_spec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <linux/capability.h>
+
+#include "broker/plan/process.h"
+#include "broker/state/record.h"
+
+namespace bulkhead::broker {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using Source = schema::ContainerSpec::Namespaces::Source;
+
+template <typename Builder>
+void Fill(Builder list, const std::vector<std::string>& values) {
+  for (size_t i = 0; i < values.size(); ++i) list.set(i, values[i]);
+}
+
+void SetVariables(capnp::List<schema::KeyValue>::Builder list,
+                  const std::vector<std::pair<std::string, std::string>>& values) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    list[i].setKey(values[i].first);
+    list[i].setValue(kj::StringPtr(values[i].second.c_str()).asBytes());
+  }
+}
+
+class PlanTest : public testing::Test {
+ protected:
+  PlanTest() {
+    auto runtimes = node_.edit().initRuntimes(3);
+    runtimes[0].setName("crun");
+    runtimes[0].setPath("/usr/bin/crun");
+    runtimes[0].setVersion("1.8.1");
+    runtimes[1].setName("gone");
+    runtimes[1].setPath("/nowhere");
+    runtimes[2].setName("lxc");
+    runtimes[2].setType(schema::Runtime::Type::LXC);
+    node_.edit().setDefaultRuntime("crun");
+    Fill(image_.edit().initEntrypoint(1), {"/entry"});
+    Fill(image_.edit().initCmd(2), {"a", "b"});
+  }
+
+  absl::Status Plan() {
+    return PlanContainer({.container_id = "c1",
+                          .pod = pod_.read(),
+                          .config = config_.read(),
+                          .image = image_.read(),
+                          .user = user_.read(),
+                          .node = node_.read()},
+                         spec_.edit());
+  }
+  std::vector<std::string> Args() {
+    EXPECT_TRUE(Plan().ok());
+    std::vector<std::string> out;
+    for (auto arg : spec_.read().getProcess().getArgs()) out.push_back(arg.cStr());
+    return out;
+  }
+  std::string Variable(const std::string& key) {
+    std::string found = "<unset>";
+    for (auto entry : spec_.read().getProcess().getEnv()) {
+      if (entry.getKey() == key.c_str()) {
+        found.assign(entry.getValue().asChars().begin(), entry.getValue().size());
+      }
+    }
+    return found;
+  }
+
+  Record<schema::Config> node_;
+  Record<schema::Pod> pod_;
+  Record<schema::ContainerConfig> config_;
+  Record<schema::ImageConfig> image_;
+  Record<schema::UserIds> user_;
+  Record<schema::ContainerSpec> spec_;
+};
+
+TEST_F(PlanTest, CommandAndArgsReplaceWhatKubernetesSaysTheyReplace) {
+  EXPECT_THAT(Args(), ElementsAre("/entry", "a", "b"));
+  Fill(config_.edit().initArgs(1), {"x"});
+  EXPECT_THAT(Args(), ElementsAre("/entry", "x"));
+  Fill(config_.edit().initCommand(1), {"/cmd"});
+  EXPECT_THAT(Args(), ElementsAre("/cmd", "x"));
+  config_.edit().initArgs(0);
+  EXPECT_THAT(Args(), ElementsAre("/cmd"));
+}
+
+TEST_F(PlanTest, NothingToRunNamesTheField) {
+  image_.edit().initEntrypoint(0);
+  image_.edit().initCmd(0);
+  absl::Status status = Plan();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("config.command"));
+}
+
+TEST_F(PlanTest, TheConfigsVariablesReplaceTheImages) {
+  SetVariables(image_.edit().initEnv(2), {{"A", "image"}, {"B", "image"}});
+  SetVariables(config_.edit().initEnvs(2), {{"A", "pod"}, {"A", "pod, later"}});
+  ASSERT_TRUE(Plan().ok());
+  EXPECT_EQ(Variable("A"), "pod, later");
+  EXPECT_EQ(Variable("B"), "image");
+  EXPECT_THAT(Variable("PATH"), HasSubstr("/usr/bin"));
+}
+
+TEST_F(PlanTest, Capabilities) {
+  auto planned = [&] {
+    EXPECT_TRUE(Plan().ok());
+    return spec_.read().getProcess().getCapabilities();
+  };
+  EXPECT_EQ(planned(), DefaultCapabilities());
+  EXPECT_EQ(__builtin_popcountll(DefaultCapabilities()), 14);
+  auto security = config_.edit().getSecurity();
+  security.setDropAllCapabilities(true);
+  security.setAddCapabilities(uint64_t{1} << CAP_NET_ADMIN);
+  EXPECT_EQ(planned(), uint64_t{1} << CAP_NET_ADMIN);
+  security.setDropAllCapabilities(false);
+  security.setAddAllCapabilities(true);
+  security.setDropCapabilities(uint64_t{1} << CAP_SYS_ADMIN);
+  EXPECT_EQ(planned() & (uint64_t{1} << CAP_SYS_ADMIN), 0u);
+  EXPECT_NE(planned() & (uint64_t{1} << CAP_SYS_TIME), 0u);
+}
+
+TEST_F(PlanTest, SilenceOnSeccompIsUnconfinedAndPrivilegedIsToo) {
+  auto type = [&] {
+    EXPECT_TRUE(Plan().ok());
+    return spec_.read().getProcess().getSeccomp().getType();
+  };
+  EXPECT_EQ(type(), schema::SecurityProfile::Type::UNCONFINED);
+  config_.edit().getSecurity().setHasSeccomp(true);
+  EXPECT_EQ(type(), schema::SecurityProfile::Type::RUNTIME_DEFAULT);
+  config_.edit().getSecurity().setPrivileged(true);
+  EXPECT_EQ(type(), schema::SecurityProfile::Type::UNCONFINED);
+}
+
+TEST_F(PlanTest, NamespacesFollowThePod) {
+  ASSERT_TRUE(Plan().ok());
+  auto spaces = spec_.read().getNamespaces();
+  EXPECT_EQ(spaces.getNetwork(), Source::POD);
+  EXPECT_EQ(spaces.getUts(), Source::POD);
+  pod_.edit().getConfig().setNetwork(schema::NamespaceMode::NODE);
+  absl::Status differs = Plan();
+  EXPECT_EQ(differs.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(differs.message()), HasSubstr("namespace_options.network"));
+  config_.edit().getSecurity().setNetwork(schema::NamespaceMode::NODE);
+  ASSERT_TRUE(Plan().ok());
+  EXPECT_EQ(spec_.read().getNamespaces().getNetwork(), Source::HOST);
+  EXPECT_EQ(spec_.read().getNamespaces().getUts(), Source::HOST);
+}
+
+TEST_F(PlanTest, RuntimesAreChosenByHandlerAndNeverFallBack) {
+  auto chosen = ChooseRuntime(node_.read(), "");
+  ASSERT_TRUE(chosen.ok());
+  EXPECT_EQ(chosen->path, "/usr/bin/crun");
+  EXPECT_STREQ(chosen->rule, "default");
+  EXPECT_STREQ(ChooseRuntime(node_.read(), "crun")->rule, "handler");
+  auto code = [&](const char* handler) {
+    return ChooseRuntime(node_.read(), handler).status().code();
+  };
+  EXPECT_EQ(code("nosuch"), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code("gone"), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(code("lxc"), absl::StatusCode::kUnimplemented);
+}
+
+TEST_F(PlanTest, CgroupsOfBothDrivers) {
+  pod_.edit().getConfig().setCgroupParent("/kubepods/podx");
+  EXPECT_EQ(PlanCgroup(node_.read(), pod_.read().getConfig(), "c1"), "/kubepods/podx/c1");
+  node_.edit().getHost().setCgroupDriver(schema::Host::CgroupDriver::SYSTEMD);
+  pod_.edit().getConfig().setCgroupParent("kubepods-podx.slice");
+  EXPECT_EQ(PlanCgroup(node_.read(), pod_.read().getConfig(), "c1"),
+            "kubepods-podx.slice:bulkhead:c1");
+}
+
+TEST(ParseSignalTest, NamesAndNumbers) {
+  EXPECT_EQ(ParseSignal("SIGTERM"), 15);
+  EXPECT_EQ(ParseSignal("QUIT"), 3);
+  EXPECT_EQ(ParseSignal("9"), 9);
+  EXPECT_EQ(ParseSignal("SIGRTMIN+3"), SIGRTMIN + 3);
+  for (const char* bad : {"", "0", "65", "-1", "SIGNOPE", "SIGRTMIN+40", "SIGRTMIN+x"}) {
+    EXPECT_EQ(ParseSignal(bad), 0) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace bulkhead::broker
