@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/status.h"
+#include "security/policy/sysctl.h"
 #include "validate/text.h"
 
 namespace bulkhead::validate {
@@ -120,19 +121,14 @@ absl::Status CheckCgroupParent(absl::string_view parent) {
   return good ? absl::OkStatus() : Refuse(kField, "neither an absolute path nor a .slice");
 }
 
-absl::Status CheckSysctls(capnp::List<schema::Label>::Reader sysctls) {
+absl::Status CheckSysctls(PodConfig::Reader config) {
   constexpr absl::string_view kField = "config.linux.sysctls";
-  BULKHEAD_RETURN_IF_ERROR(CheckMap(kField, sysctls, kMaxSysctls, kMaxSysctlBytes));
-  for (const auto sysctl : sysctls) {
-    const absl::string_view name = View(sysctl.getKey());
-    const bool good = std::all_of(name.begin(), name.end(), [](char c) {
-      return absl::ascii_islower(c) || absl::ascii_isdigit(c) || absl::StrContains("._-/", c);
-    });
-    if (!good || absl::StrContains(name, "..") || name[0] == '/' || name[0] == '.') {
-      return Refuse(kField, absl::StrCat(name, " is not the name of a sysctl"));
-    }
-    BULKHEAD_RETURN_IF_ERROR(
-        CheckLine(absl::StrCat(kField, "[", name, "]"), View(sysctl.getValue()), kMaxSysctlBytes));
+  BULKHEAD_RETURN_IF_ERROR(CheckMap(kField, config.getSysctls(), kMaxSysctls, kMaxSysctlBytes));
+  const bool own_network = config.getNetwork() != NamespaceMode::NODE;
+  const bool own_ipc = config.getIpc() != NamespaceMode::NODE;
+  for (const auto sysctl : config.getSysctls()) {
+    BULKHEAD_RETURN_IF_ERROR(security::CheckSysctl(View(sysctl.getKey()), View(sysctl.getValue()),
+                                                   own_network, own_ipc));
   }
   return absl::OkStatus();
 }
@@ -183,7 +179,7 @@ absl::Status CheckPodConfig(PodConfig::Reader config) {
   BULKHEAD_RETURN_IF_ERROR(CheckLabels("config.labels", config.getLabels()));
   BULKHEAD_RETURN_IF_ERROR(CheckAnnotations("config.annotations", config.getAnnotations()));
   BULKHEAD_RETURN_IF_ERROR(CheckCgroupParent(View(config.getCgroupParent())));
-  BULKHEAD_RETURN_IF_ERROR(CheckSysctls(config.getSysctls()));
+  BULKHEAD_RETURN_IF_ERROR(CheckSysctls(config));
   BULKHEAD_RETURN_IF_ERROR(CheckNamespaces(config));
   return CheckHandler(View(config.getHandler()));
 }

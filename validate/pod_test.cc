@@ -66,6 +66,7 @@ TEST(PodConfig, AcceptsTheBounds) {
                 c.setHostname("");
                 c.setLogDirectory("");
                 c.setCgroupParent("kubepods-besteffort-pod1_2.slice");
+                c.initSysctls(0);  // those of the node's network are not the pod's
                 c.setNetwork(NamespaceMode::NODE);
                 c.setPid(NamespaceMode::CONTAINER);
                 SetLabels(c, 256, 16);
@@ -133,10 +134,15 @@ TEST(PodConfig, NamesTheFieldOfEachRefusal) {
       {"config.linux.cgroup_parent", [](auto c) { c.setCgroupParent("/a/../../b"); }},
       {"config.linux.cgroup_parent", [](auto c) { c.setCgroupParent("../x.slice"); }},
       {"config.linux.cgroup_parent", [](auto c) { c.setCgroupParent("a/b.slice"); }},
-      {"config.linux.sysctls", [](auto c) { c.getSysctls()[0].setKey("../../kernel/x"); }},
-      {"config.linux.sysctls", [](auto c) { c.getSysctls()[0].setKey("net.a b"); }},
+      {"config.linux.sysctls[../../kernel/x]",
+       [](auto c) { c.getSysctls()[0].setKey("../../kernel/x"); }},
+      {"config.linux.sysctls[net.a b]", [](auto c) { c.getSysctls()[0].setKey("net.a b"); }},
+      {"config.linux.sysctls[kernel.core_pattern]",
+       [](auto c) { c.getSysctls()[0].setKey("kernel.core_pattern"); }},
       {"config.linux.sysctls[net.ipv4.ip_local_port_range]",
        [](auto c) { c.getSysctls()[0].setValue("1\n2"); }},
+      {"config.linux.sysctls[net.ipv4.ip_local_port_range]",
+       [](auto c) { c.setNetwork(NamespaceMode::NODE); }},
       {"config.linux.security_context.namespace_options.network",
        [](auto c) { c.setNetwork(NamespaceMode::CONTAINER); }},
       {"config.linux.security_context.namespace_options.network",

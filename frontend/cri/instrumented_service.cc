@@ -1,0 +1,178 @@
+#include "frontend/cri/instrumented_service.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "base/log.h"
+#include "cri/v1/api.grpc.pb.h"
+#include "frontend/cri/rpcs.h"
+#include "frontend/cri/status_to_grpc.h"
+#include "frontend/cri/unknown_fields.h"
+#include "ipc/guard.h"
+#include "schema/proto/redact.h"
+
+namespace bulkhead::frontend {
+namespace {
+
+// kQuiet: kubelet asks every second, and nothing changes by it.
+enum class Noise { kQuiet, kNormal };
+
+class Instrument {
+ public:
+  explicit Instrument(const Call& prototype) : prototype_(prototype) {}
+
+  template <typename Request, typename Response>
+  grpc::Status Run(const grpc::ServerContext& context, const char* method, Noise noise,
+                   absl::Status (*rpc)(const Call&, const Request&, Response&),
+                   const Request& request, Response* response) {
+    const absl::Time begin = absl::Now();
+    Call call = prototype_;
+    call.client_deadline = absl::FromChrono(context.deadline());
+    WarnOfUnknownFields(method, request);
+    absl::Status status;
+    // Reading an answer of the broker may show it to be malformed.
+    const absl::Status readable =
+        ipc::Guarded([&] { status = rpc(call, request, *response); });
+    if (!readable.ok()) status = absl::InternalError("the broker's answer is malformed");
+    Record(method, noise, status, absl::Now() - begin, request);
+    return ToGrpc(status);
+  }
+
+  grpc::Status NotYet(const char* method) {
+    prototype_.counts.Add(method, false);
+    base::Log(base::Severity::kDebug, "rpc", {{"method", method}, {"code", "UNIMPLEMENTED"}});
+    return ToGrpc(absl::UnimplementedError(absl::StrCat(method, " is not implemented yet")));
+  }
+
+ private:
+  // A newer client's field may ask for a restriction that this server has never heard of.
+  void WarnOfUnknownFields(const char* method, const google::protobuf::Message& request) {
+    const int unknown = CountUnknownFields(request);
+    if (unknown == 0) return;
+    base::Log(base::Severity::kWarning, "request has fields of a newer CRI, which are not obeyed",
+              {{"method", method}, {"fields", unknown}});
+  }
+
+  void Record(const char* method, Noise noise, const absl::Status& status, absl::Duration took,
+              const google::protobuf::Message& request) {
+    prototype_.counts.Add(method, status.ok());
+    const int64_t ms = absl::ToInt64Milliseconds(took);
+    if (status.ok()) {
+      const auto severity = noise == Noise::kQuiet ? base::Severity::kDebug : base::Severity::kInfo;
+      base::Log(severity, "rpc", {{"method", method}, {"code", "OK"}, {"ms", ms}});
+      return;
+    }
+    base::Log(base::Severity::kWarning, "rpc",
+              {{"method", method},
+               {"code", absl::StatusCodeToString(status.code())},
+               {"ms", ms},
+               {"error", status.message()}});
+    base::Log(base::Severity::kDebug, "failed request",
+              {{"method", method}, {"request", cri::Redacted(request)}});
+  }
+
+  const Call prototype_;
+};
+
+#define BULKHEAD_RPC(Name, noise)                                                       \
+  grpc::Status Name(grpc::ServerContext* context, const v1::Name##Request* request,     \
+                    v1::Name##Response* response) override {                            \
+    return instrument_.Run(*context, #Name, noise, &frontend::Name, *request, response); \
+  }
+#define BULKHEAD_LATER(Name)                                                  \
+  grpc::Status Name(grpc::ServerContext*, const v1::Name##Request*,           \
+                    v1::Name##Response*) override {                           \
+    return instrument_.NotYet(#Name);                                         \
+  }
+#define BULKHEAD_LATER_STREAM(Name, Request, Item)                            \
+  grpc::Status Name(grpc::ServerContext*, const v1::Request*,                 \
+                    grpc::ServerWriter<v1::Item>*) override {                 \
+    return instrument_.NotYet(#Name);                                         \
+  }
+
+class Runtime final : public v1::RuntimeService::Service {
+ public:
+  explicit Runtime(const Call& prototype) : instrument_(prototype) {}
+
+  BULKHEAD_RPC(Version, Noise::kQuiet)
+  BULKHEAD_RPC(Status, Noise::kQuiet)
+  BULKHEAD_RPC(UpdateRuntimeConfig, Noise::kNormal)
+  BULKHEAD_RPC(RuntimeConfig, Noise::kNormal)
+
+  BULKHEAD_RPC(RunPodSandbox, Noise::kNormal)
+  BULKHEAD_RPC(StopPodSandbox, Noise::kNormal)
+  BULKHEAD_RPC(RemovePodSandbox, Noise::kNormal)
+  BULKHEAD_RPC(PodSandboxStatus, Noise::kQuiet)
+  BULKHEAD_RPC(ListPodSandbox, Noise::kQuiet)
+  BULKHEAD_LATER_STREAM(StreamPodSandboxes, StreamPodSandboxesRequest, StreamPodSandboxesResponse)
+  BULKHEAD_LATER(UpdatePodSandboxResources)
+
+  BULKHEAD_RPC(CreateContainer, Noise::kNormal)
+  BULKHEAD_RPC(StartContainer, Noise::kNormal)
+  BULKHEAD_RPC(StopContainer, Noise::kNormal)
+  BULKHEAD_RPC(RemoveContainer, Noise::kNormal)
+  BULKHEAD_RPC(ListContainers, Noise::kQuiet)
+  BULKHEAD_LATER_STREAM(StreamContainers, StreamContainersRequest, StreamContainersResponse)
+  BULKHEAD_RPC(ContainerStatus, Noise::kQuiet)
+  BULKHEAD_LATER(UpdateContainerResources)
+  BULKHEAD_LATER(ReopenContainerLog)
+
+  BULKHEAD_RPC(ExecSync, Noise::kNormal)
+  BULKHEAD_LATER(Exec)
+  BULKHEAD_LATER(Attach)
+  BULKHEAD_LATER(PortForward)
+
+  BULKHEAD_LATER(CheckpointContainer)
+  BULKHEAD_LATER(CheckpointPod)
+  BULKHEAD_LATER(RestorePod)
+
+  // kubelet asks PodSandboxStats with an empty id whether statistics are there: this is the answer for "no".
+  BULKHEAD_LATER(PodSandboxStats)
+  BULKHEAD_LATER(ContainerStats)
+  BULKHEAD_LATER(ListContainerStats)
+  BULKHEAD_LATER_STREAM(StreamContainerStats, StreamContainerStatsRequest,
+                        StreamContainerStatsResponse)
+  BULKHEAD_LATER(ListPodSandboxStats)
+  BULKHEAD_LATER_STREAM(StreamPodSandboxStats, StreamPodSandboxStatsRequest,
+                        StreamPodSandboxStatsResponse)
+  BULKHEAD_LATER(ListMetricDescriptors)
+  BULKHEAD_LATER(ListPodSandboxMetrics)
+  BULKHEAD_LATER_STREAM(StreamPodSandboxMetrics, StreamPodSandboxMetricsRequest,
+                        StreamPodSandboxMetricsResponse)
+  BULKHEAD_LATER_STREAM(GetContainerEvents, GetEventsRequest, ContainerEventResponse)
+
+ private:
+  Instrument instrument_;
+};
+
+class Images final : public v1::ImageService::Service {
+ public:
+  explicit Images(const Call& prototype) : instrument_(prototype) {}
+
+  BULKHEAD_RPC(ListImages, Noise::kQuiet)
+  BULKHEAD_LATER_STREAM(StreamImages, StreamImagesRequest, StreamImagesResponse)
+  BULKHEAD_RPC(ImageStatus, Noise::kQuiet)
+  BULKHEAD_RPC(PullImage, Noise::kNormal)
+  BULKHEAD_RPC(RemoveImage, Noise::kNormal)
+  BULKHEAD_RPC(ImageFsInfo, Noise::kQuiet)
+
+ private:
+  Instrument instrument_;
+};
+
+#undef BULKHEAD_RPC
+#undef BULKHEAD_LATER
+#undef BULKHEAD_LATER_STREAM
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeRuntimeService(const Call& prototype) {
+  return std::make_unique<Runtime>(prototype);
+}
+
+std::unique_ptr<grpc::Service> MakeImageService(const Call& prototype) {
+  return std::make_unique<Images>(prototype);
+}
+
+}  // namespace bulkhead::frontend
