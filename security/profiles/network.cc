@@ -14,6 +14,8 @@ constexpr Cap kCaps[] = {
 };
 constexpr FdRow kFds[] = {
     {3, "control socket to the broker"},
+    {4, "<run_dir>: whether the pod's network namespace is pinned there, and its path", true,
+     Dir::kRun},
 };
 
 }  // namespace
