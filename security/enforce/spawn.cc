@@ -27,7 +27,8 @@ struct Plan {
   int program;
   int stderr_fd;
   int null;
-  int go = -1;  // read end: the parent has written the id maps
+  bool become_root = false;  // of the new user namespace
+  int go = -1;               // read end: the parent has written the id maps and joined the cgroups
   int report;   // write end: an errno, or closed by exec
   std::vector<char*> argv;
 };
@@ -38,9 +39,12 @@ struct Plan {
 }
 
 // Raw calls from here on: the C library's own would take locks or look at what it knows of its threads.
-void BecomeRootOfNamespace(const Plan& plan) {
+void AwaitParent(const Plan& plan) {
   char byte;
   if (read(plan.go, &byte, 1) != 1) Fail(plan.report, EPIPE);
+}
+
+void BecomeRootOfNamespace(const Plan& plan) {
   if (syscall(SYS_setgroups, 0, nullptr) != 0 || syscall(SYS_setresgid, 0, 0, 0) != 0 ||
       syscall(SYS_setresuid, 0, 0, 0) != 0) {
     Fail(plan.report, errno);
@@ -96,7 +100,8 @@ int ArrangeFds(Plan& plan) {
 
 [[noreturn]] void Child(Plan& plan) {
   ResetSignals();
-  if (plan.go >= 0) BecomeRootOfNamespace(plan);
+  if (plan.go >= 0) AwaitParent(plan);
+  if (plan.become_root) BecomeRootOfNamespace(plan);
   setsid();
   umask(022);
   const int program = ArrangeFds(plan);
@@ -163,17 +168,26 @@ absl::Status AwaitExec(int report) {
   return base::ErrnoStatus("start of the program", got == sizeof(error) ? error : EIO);
 }
 
-// The parent's part while the child runs.
+absl::Status JoinCgroups(const SpawnOptions& options, pid_t pid) {
+  for (const std::string& procs : options.cgroup_procs) {
+    BULKHEAD_RETURN_IF_ERROR(base::WriteKernelFile(AT_FDCWD, procs, absl::StrCat(pid)));
+  }
+  return absl::OkStatus();
+}
+
+bool JoinsFirst(const Profile& profile) {
+  return profile.confinement == Confinement::kInheritable;
+}
+
+// The parent's part while the child runs. Joining can take milliseconds (an RCU grace period).
 absl::Status Raise(const Profile& profile, const SpawnOptions& options, pid_t pid, UniqueFd go,
                    int report) {
   if (profile.id_map != IdMap::kNone) {
     BULKHEAD_RETURN_IF_ERROR(WriteMaps(pid, MapOf(profile.id_map)));
-    BULKHEAD_RETURN_IF_ERROR(base::WriteAll(go.get(), "g"));
   }
-  // Can take milliseconds (an RCU grace period), in which the child gets on with exec.
-  for (const std::string& procs : options.cgroup_procs) {
-    BULKHEAD_RETURN_IF_ERROR(base::WriteKernelFile(AT_FDCWD, procs, absl::StrCat(pid)));
-  }
+  if (JoinsFirst(profile)) BULKHEAD_RETURN_IF_ERROR(JoinCgroups(options, pid));
+  if (go) BULKHEAD_RETURN_IF_ERROR(base::WriteAll(go.get(), "g"));
+  if (!JoinsFirst(profile)) BULKHEAD_RETURN_IF_ERROR(JoinCgroups(options, pid));
   return AwaitExec(report);
 }
 
@@ -192,14 +206,16 @@ absl::StatusOr<Spawned> Spawn(const Profile& profile, const SpawnOptions& option
                             base::OpenAt(AT_FDCWD, "/dev/null", O_RDWR, base::Resolve::kHost));
   BULKHEAD_ASSIGN_OR_RETURN(base::FdPair report, base::MakePipe());
   base::FdPair go;
-  if (profile.id_map != IdMap::kNone) {
+  const bool maps = profile.id_map != IdMap::kNone;
+  if (maps || (JoinsFirst(profile) && !options.cgroup_procs.empty())) {
     BULKHEAD_ASSIGN_OR_RETURN(go, base::MakePipe());
   }
   std::string name = absl::StrCat("bulkhead-", profile.kind < Kind::kFetch ? "" : "worker-",
                                   profile.name);
   std::vector<std::string> arguments = options.arguments;
   Plan plan = {.fds = options.fds, .program = options.program, .stderr_fd = options.stderr_fd,
-               .null = null.get(), .go = go.first.get(), .report = report.second.get()};
+               .null = null.get(), .become_root = maps, .go = go.first.get(),
+               .report = report.second.get()};
   plan.argv.push_back(name.data());
   for (std::string& argument : arguments) plan.argv.push_back(argument.data());
   plan.argv.push_back(nullptr);

@@ -15,7 +15,8 @@ struct SpawnOptions {
   std::vector<int> fds;              // become fd 3, 4, ... in this order, matching the profile's FdRows
   int stderr_fd = 2;                 // becomes 2; 0 and 1 are /dev/null
   int cgroup = -1;                   // v2: directory of the cgroup to be born in
-  // v1: cgroup.procs files to join, before Spawn returns. The program may run by then: give it no job before.
+  // v1: cgroup.procs files to join: a kInheritable kind, which can fork, before its program runs; a kFull kind, which
+  // cannot, while its program starts.
   std::vector<std::string> cgroup_procs;
   std::vector<std::string> arguments;     // after argv[0]; compiled-in words only
 };

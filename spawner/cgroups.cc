@@ -1,0 +1,198 @@
+#include "spawner/cgroups.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <cstring>
+#include <map>
+#include <set>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/status.h"
+
+namespace bulkhead::spawner {
+namespace {
+
+using base::UniqueFd;
+
+constexpr char kParent[] = "bulkhead";
+constexpr char kPrefix[] = "worker-";
+constexpr size_t kMostProcsBytes = 64 << 10;
+
+absl::Status Write(int root, const std::string& directory, const char* file,
+                   absl::string_view value) {
+  return base::WriteKernelFile(root, absl::StrCat(directory, "/", file), value);
+}
+
+// v1: the two hierarchies whose limits a worker needs, where the node has them.
+std::vector<std::string> Hierarchies(int root) {
+  std::vector<std::string> found;
+  for (const char* controller : {"memory", "pids"}) {
+    struct stat st;
+    const std::string file = absl::StrCat(controller, "/cgroup.procs");
+    if (fstatat(root, file.c_str(), &st, 0) == 0) {
+      found.push_back(absl::StrCat(controller, "/", kParent));
+    } else {
+      base::Log(base::Severity::kWarning, "workers run without a limit: no such cgroup controller",
+                {{"controller", controller}});
+    }
+  }
+  return found;
+}
+
+absl::Status Delegate(int root) {
+  BULKHEAD_RETURN_IF_ERROR(Write(root, ".", "cgroup.subtree_control", "+memory +pids"));
+  return Write(root, kParent, "cgroup.subtree_control", "+memory +pids");
+}
+
+// "worker-<pid>-<n>" of a spawner that lives, so that two of them on one node leave each other alone.
+bool OwnerLives(absl::string_view name) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(name, '-');
+  pid_t owner = 0;
+  if (parts.size() != 3 || !absl::SimpleAtoi(parts[1], &owner) || owner <= 0) return false;
+  return owner != getpid() && kill(owner, 0) == 0;
+}
+
+std::set<pid_t> ReadProcs(const std::string& path) {
+  std::set<pid_t> pids;
+  const absl::StatusOr<std::string> text = base::ReadFile(path, kMostProcsBytes);
+  if (!text.ok()) return pids;  // gone already
+  for (absl::string_view line : absl::StrSplit(*text, '\n', absl::SkipEmpty())) {
+    pid_t pid = 0;
+    if (absl::SimpleAtoi(line, &pid) && pid > 0) pids.insert(pid);
+  }
+  return pids;
+}
+
+// A number may be another process's by now: each is pinned, and looked up once more before the signal.
+void KillListed(const std::string& procs) {
+  std::map<pid_t, UniqueFd> pinned;
+  for (pid_t pid : ReadProcs(procs)) {
+    UniqueFd fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    if (fd) pinned.emplace(pid, std::move(fd));
+  }
+  for (pid_t pid : ReadProcs(procs)) {
+    const auto found = pinned.find(pid);
+    if (found == pinned.end()) continue;
+    syscall(SYS_pidfd_send_signal, found->second.get(), SIGKILL, nullptr, 0);
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<Cgroups> Cgroups::Open(base::CgroupMode mode) {
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd root,
+                            base::OpenAt(AT_FDCWD, base::kCgroupMount, O_PATH | O_DIRECTORY,
+                                         base::Resolve::kHost));
+  const bool v2 = mode == base::CgroupMode::kV2;
+  std::vector<std::string> parents;
+  if (v2) {
+    parents = {kParent};
+  } else {
+    parents = Hierarchies(root.get());
+  }
+  for (const std::string& parent : parents) {
+    BULKHEAD_RETURN_IF_ERROR(base::MakeDirectory(root.get(), parent, 0755));
+  }
+  if (v2) BULKHEAD_RETURN_IF_ERROR(Delegate(root.get()));
+  Cgroups cgroups(mode, std::move(root), std::move(parents));
+  for (const std::string& parent : cgroups.parents_) cgroups.RemoveLeftovers(parent);
+  return cgroups;
+}
+
+void Cgroups::RemoveLeftovers(const std::string& parent) const {
+  UniqueFd fd(openat(root_.get(), parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  DIR* dir = fd ? fdopendir(fd.Release()) : nullptr;
+  if (dir == nullptr) return;
+  while (const dirent* entry = readdir(dir)) {
+    if (!absl::StartsWith(entry->d_name, kPrefix) || OwnerLives(entry->d_name)) continue;
+    unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);  // refused where a process is in it
+  }
+  closedir(dir);
+}
+
+absl::StatusOr<Cgroups::Cgroup> Cgroups::Make(const security::Limits& limits) {
+  Cgroup cgroup;
+  cgroup.name = absl::StrCat(kPrefix, getpid(), "-", next_++);
+  for (const std::string& parent : parents_) {
+    const absl::Status status = MakeIn(parent, limits, &cgroup);
+    if (status.ok()) continue;
+    Remove(cgroup);
+    return status;
+  }
+  return cgroup;
+}
+
+absl::Status Cgroups::MakeIn(const std::string& parent, const security::Limits& limits,
+                             Cgroup* cgroup) {
+  const std::string directory = absl::StrCat(parent, "/", cgroup->name);
+  if (mkdirat(root_.get(), directory.c_str(), 0755) != 0) {
+    return base::ErrnoStatus(absl::StrCat("mkdir ", directory));
+  }
+  const std::string memory = absl::StrCat(limits.memory_bytes), pids = absl::StrCat(limits.pids);
+  if (mode_ != base::CgroupMode::kV2) {
+    cgroup->procs.push_back(absl::StrCat(base::kCgroupMount, "/", directory, "/cgroup.procs"));
+    if (!absl::StartsWith(parent, "memory")) return Write(root_.get(), directory, "pids.max", pids);
+    return Write(root_.get(), directory, "memory.limit_in_bytes", memory);
+  }
+  BULKHEAD_RETURN_IF_ERROR(Write(root_.get(), directory, "memory.max", memory));
+  BULKHEAD_RETURN_IF_ERROR(Write(root_.get(), directory, "pids.max", pids));
+  BULKHEAD_ASSIGN_OR_RETURN(cgroup->directory,
+                            base::OpenAt(root_.get(), directory, O_RDONLY | O_DIRECTORY,
+                                         base::Resolve::kBeneathNoSymlinks));
+  return absl::OkStatus();
+}
+
+bool Cgroups::OomKilled(const Cgroup& cgroup) const {
+  const std::string path = mode_ == base::CgroupMode::kV2
+                               ? absl::StrCat(kParent, "/", cgroup.name, "/memory.events")
+                               : absl::StrCat("memory/", kParent, "/", cgroup.name,
+                                              "/memory.oom_control");
+  const absl::StatusOr<std::string> text =
+      base::ReadFile(absl::StrCat(base::kCgroupMount, "/", path), 4096);
+  if (!text.ok()) return false;
+  for (absl::string_view line : absl::StrSplit(*text, '\n')) {
+    uint64_t count = 0;
+    if (absl::ConsumePrefix(&line, "oom_kill ") && absl::SimpleAtoi(line, &count)) return count > 0;
+  }
+  return false;
+}
+
+bool Cgroups::RemoveFrom(const std::string& parent, const std::string& name) const {
+  const std::string directory = absl::StrCat(parent, "/", name);
+  if (unlinkat(root_.get(), directory.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return true;
+  if (errno != EBUSY) {
+    base::Log(base::Severity::kWarning, "cannot remove a worker's cgroup",
+              {{"cgroup", directory}, {"error", strerror(errno)}});
+  }
+  return errno != EBUSY;
+}
+
+bool Cgroups::Remove(const Cgroup& cgroup) const {
+  bool removed = true;
+  for (const std::string& parent : parents_) removed &= RemoveFrom(parent, cgroup.name);
+  if (!removed) Kill(cgroup);
+  return removed;
+}
+
+// Sends and does not wait: who called tries again. base::KillCgroup would wait for what cannot die yet, and the spawner
+// serves others meanwhile.
+void Cgroups::Kill(const Cgroup& cgroup) const {
+  if (mode_ == base::CgroupMode::kV2) {
+    const std::string directory = absl::StrCat(kParent, "/", cgroup.name);
+    // Missing where it has ended already.
+    (void)Write(root_.get(), directory, "cgroup.kill", "1");
+    return;
+  }
+  for (const std::string& procs : cgroup.procs) KillListed(procs);
+}
+
+}  // namespace bulkhead::spawner

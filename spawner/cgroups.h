@@ -1,0 +1,48 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/cgroup.h"
+#include "base/unique_fd.h"
+#include "security/profile.h"
+
+namespace bulkhead::spawner {
+
+// One cgroup a worker, "bulkhead/worker-<pid of this spawner>-<n>": on v1 in the memory and the pids hierarchy, on v2 in
+// the one there is. Nothing else is touched.
+class Cgroups {
+ public:
+  // Makes bulkhead/ and removes what earlier spawners left empty; the cgroups of living monitors stay.
+  static absl::StatusOr<Cgroups> Open(base::CgroupMode mode);
+
+  struct Cgroup {
+    std::string name;                // "worker-812-5"
+    std::vector<std::string> procs;  // v1: what to write the pid to
+    base::UniqueFd directory;        // v2: for CLONE_INTO_CGROUP
+  };
+  // With the table's limits set. After an error nothing is left.
+  absl::StatusOr<Cgroup> Make(const security::Limits& limits);
+
+  // Whether its memory limit has killed something in it.
+  bool OomKilled(const Cgroup& cgroup) const;
+  // Removes it. False: there still are processes in it, or dying ones; they have been sent SIGKILL.
+  bool Remove(const Cgroup& cgroup) const;
+  // SIGKILL to all in it, without waiting for them.
+  void Kill(const Cgroup& cgroup) const;
+
+ private:
+  Cgroups(base::CgroupMode mode, base::UniqueFd root, std::vector<std::string> parents)
+      : mode_(mode), root_(std::move(root)), parents_(std::move(parents)) {}
+  void RemoveLeftovers(const std::string& parent) const;
+  absl::Status MakeIn(const std::string& parent, const security::Limits& limits, Cgroup* cgroup);
+  bool RemoveFrom(const std::string& parent, const std::string& name) const;
+
+  base::CgroupMode mode_;
+  base::UniqueFd root_;               // of the cgroup mount
+  std::vector<std::string> parents_;  // relative to it: "memory/bulkhead", "pids/bulkhead"
+  uint64_t next_ = 1;
+};
+
+}  // namespace bulkhead::spawner
