@@ -30,6 +30,7 @@ enum class Kind : uint32_t {
   kMonitor = 21,
   kSignal = 22,
   kRemove = 23,
+  kInit = 24,
 };
 
 struct Cap {
@@ -189,6 +190,7 @@ extern const Profile kLaunchProfile;
 extern const Profile kMonitorProfile;
 extern const Profile kSignalProfile;
 extern const Profile kRemoveProfile;
+extern const Profile kInitProfile;
 
 // Fixed uids, below the range that dynamic users take; packaging reserves them by name.
 inline constexpr uid_t kFrontendUid = 59101;

@@ -35,6 +35,17 @@ absl::StatusOr<base::UniqueFd> ListenForMonitor(const std::string& container_id)
   return socket;
 }
 
+absl::StatusOr<base::UniqueFd> ConnectToMonitor(const std::string& container_id) {
+  base::UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return base::ErrnoStatus("make a socket");
+  sockaddr_un address = AddressOf(container_id);
+  if (connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) < 0) {
+    return absl::UnavailableError(
+        base::ErrnoStatus("connect to the container's monitor").message());
+  }
+  return socket;
+}
+
 void RemoveMonitorSocket(const std::string& container_id) { unlink(container_id.c_str()); }
 
 MonitorLink::MonitorLink() : exit_promise_(kj::Promise<void>(kj::READY_NOW).fork()) {
@@ -54,13 +65,7 @@ absl::StatusOr<std::shared_ptr<MonitorLink>> MonitorLink::Connect(Fiber& fiber,
                                                                  const std::string& container_id,
                                                                  ExitHandler on_exit) {
   std::shared_ptr<MonitorLink> link(new MonitorLink());
-  link->socket_.Reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!link->socket_) return base::ErrnoStatus("make a socket");
-  sockaddr_un address = AddressOf(container_id);
-  if (connect(link->socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) < 0) {
-    return absl::UnavailableError(
-        base::ErrnoStatus("connect to the container's monitor").message());
-  }
+  BULKHEAD_ASSIGN_OR_RETURN(link->socket_, ConnectToMonitor(container_id));
   BULKHEAD_ASSIGN_OR_RETURN(link->writer_, base::Duplicate(link->socket_.get()));
   BULKHEAD_RETURN_IF_ERROR(
       link->Request(fiber, [](schema::MonitorRequest::Builder r) { r.setWatch(); }));

@@ -14,6 +14,8 @@ namespace bulkhead::broker {
 // A socket on which the monitor of this container will listen, at <run_dir>/monitor/<container id>; the broker's
 // working directory is <run_dir>/monitor, so that no path grows too long for a socket. Replaces a stale one.
 absl::StatusOr<base::UniqueFd> ListenForMonitor(const std::string& container_id);
+// UNAVAILABLE: nobody listens.
+absl::StatusOr<base::UniqueFd> ConnectToMonitor(const std::string& container_id);
 void RemoveMonitorSocket(const std::string& container_id);
 
 // The broker's connection to one container's monitor, watching it until it ends.

@@ -1,6 +1,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/ids.h"
 #include "base/status.h"
+#include "broker/monitor/init_link.h"
 #include "broker/operations/container.h"
 #include "broker/operations/launch.h"
 #include "broker/plan/container_spec.h"
@@ -112,11 +113,35 @@ absl::Status ResolveUser(Fiber& fiber, Broker& broker, schema::ContainerConfig::
       });
 }
 
+// Whose PID namespace is joined: the pod's init, or another container of the pod. -1: nobody's.
+absl::StatusOr<int> PidTarget(Broker& broker, const PodObject& pod,
+                              const ContainerObject& container) {
+  if (container.spec.read().getNamespaces().getPid() !=
+      schema::ContainerSpec::Namespaces::Source::TARGET) {
+    return -1;
+  }
+  auto security = container.record.read().getConfig().getSecurity();
+  if (security.getPid() == schema::NamespaceMode::POD) {
+    if (pod.init == nullptr) return absl::FailedPreconditionError("the pod's init is gone");
+    return pod.init->pidfd();
+  }
+  auto target = broker.state.FindContainer(security.getTargetId().cStr());
+  if (!target.ok() || pod.id != (*target)->record.read().getPodId().cStr() ||
+      (*target)->monitor == nullptr || (*target)->monitor->exited()) {
+    return absl::InvalidArgumentError(
+        "config.linux.security_context.namespace_options.target_id: no running container of this "
+        "pod");
+  }
+  return (*target)->monitor->pidfd();
+}
+
 absl::Status Launch(Fiber& fiber, Broker& broker, const ContainerPtr& container,
-                    const Parts& parts) {
+                    const PodObject& pod, const Parts& parts) {
+  BULKHEAD_ASSIGN_OR_RETURN(int pid_target, PidTarget(broker, pod, *container));
   BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd listener, ListenForMonitor(container->id));
   std::vector<int> fds = {parts.rootfs.get(), listener.get()};
   for (const base::UniqueFd& volume : parts.volumes) fds.push_back(volume.get());
+  if (pid_target >= 0) fds.push_back(pid_target);
   capnp::MallocMessageBuilder message;
   auto job = message.initRoot<schema::LaunchJob>();
   FillLaunch(broker, *container, job);
@@ -142,7 +167,7 @@ absl::Status BuildContainer(Fiber& fiber, Broker& broker, const PodObject& pod,
   BULKHEAD_RETURN_IF_ERROR(PlanContainer(inputs, container->spec.edit()));
   container->record.edit().setUser(parts.user.read());
   container->record.edit().setLogPath(container->spec.read().getLogPath());
-  BULKHEAD_RETURN_IF_ERROR(Launch(fiber, broker, container, parts));
+  BULKHEAD_RETURN_IF_ERROR(Launch(fiber, broker, container, pod, parts));
   container->record.edit().setState(schema::Container::State::CREATED);
   container->phase = Phase::kActive;
   return broker.state.Save(container);

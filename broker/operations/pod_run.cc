@@ -1,10 +1,13 @@
 #include "absl/strings/str_cat.h"
 #include "base/ids.h"
 #include "base/status.h"
+#include "broker/monitor/init_link.h"
+#include "broker/monitor/monitor_link.h"
 #include "broker/operations/network.h"
 #include "broker/operations/pod.h"
 #include "broker/plan/container_spec.h"
 #include "broker/spawner/worker.h"
+#include "schema/worker/init.capnp.h"
 #include "schema/worker/sandbox.capnp.h"
 #include "validate/pod.h"
 
@@ -59,8 +62,25 @@ absl::Status MakeNamespaces(Fiber& fiber, Broker& broker, const PodObject& pod) 
   return worker->Finish<schema::SandboxResult>(fiber);
 }
 
+// The process that holds a shared PID namespace together.
+absl::Status StartInit(Fiber& fiber, Broker& broker, PodObject& pod) {
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd listener, ListenForMonitor(pod.id));
+  capnp::MallocMessageBuilder message;
+  message.initRoot<schema::InitJob>().setPodId(pod.id);
+  BULKHEAD_ASSIGN_OR_RETURN(auto worker,
+                            Worker::Start(fiber, broker.spawner, security::Kind::kInit, message,
+                                          {listener.get()}, {.limit = absl::Seconds(10)}));
+  BULKHEAD_RETURN_IF_ERROR(worker->Finish<schema::InitResult>(fiber));
+  BULKHEAD_ASSIGN_OR_RETURN(InitLink link, InitLink::Connect(fiber, pod.id));
+  pod.init = std::make_shared<InitLink>(std::move(link));
+  return absl::OkStatus();
+}
+
 absl::Status BuildPod(Fiber& fiber, Broker& broker, const PodPtr& pod) {
   BULKHEAD_RETURN_IF_ERROR(MakeNamespaces(fiber, broker, *pod));
+  if (pod->record.read().getConfig().getPid() == schema::NamespaceMode::POD) {
+    BULKHEAD_RETURN_IF_ERROR(StartInit(fiber, broker, *pod));
+  }
   if (pod->record.read().getConfig().getNetwork() != schema::NamespaceMode::NODE) {
     BULKHEAD_RETURN_IF_ERROR(AddNetwork(fiber, broker, *pod));
   }

@@ -1,4 +1,6 @@
 #include "base/status.h"
+#include "broker/monitor/init_link.h"
+#include "broker/monitor/monitor_link.h"
 #include "broker/operations/container.h"
 #include "broker/operations/network.h"
 #include "broker/operations/pod.h"
@@ -26,10 +28,23 @@ void GiveUpNetwork(Fiber& fiber, Broker& broker, const PodPtr& pod) {
             {{"pod", pod->id}, {"why", deleted.message()}});
 }
 
+// Ends a shared PID namespace. After a restart of the broker the link may have to be found again.
+void EndInit(Fiber& fiber, PodObject& pod) {
+  if (pod.record.read().getConfig().getPid() != schema::NamespaceMode::POD) return;
+  if (pod.init == nullptr) {
+    absl::StatusOr<InitLink> link = InitLink::Connect(fiber, pod.id);
+    if (link.ok()) pod.init = std::make_shared<InitLink>(*std::move(link));
+  }
+  if (pod.init != nullptr) pod.init->End(fiber);
+  pod.init.reset();
+  RemoveMonitorSocket(pod.id);
+}
+
 absl::Status StopHeld(Fiber& fiber, Broker& broker, const PodPtr& pod) {
   for (const ContainerPtr& container : broker.state.ContainersOf(pod->id)) {
     BULKHEAD_RETURN_IF_ERROR(KillContainer(fiber, broker, container));
   }
+  EndInit(fiber, *pod);
   if (pod->record.read().getState() == schema::Pod::State::READY) {
     pod->record.edit().setState(schema::Pod::State::NOT_READY);
     BULKHEAD_RETURN_IF_ERROR(broker.state.Save(pod));
@@ -68,6 +83,7 @@ absl::Status DestroyPod(Fiber& fiber, Broker& broker, const PodPtr& pod) {
     if (container->phase == Phase::kGone) continue;
     BULKHEAD_RETURN_IF_ERROR(DestroyContainer(fiber, broker, container));
   }
+  EndInit(fiber, *pod);
   GiveUpNetwork(fiber, broker, pod);
   BULKHEAD_RETURN_IF_ERROR(RemoveNamespaces(fiber, broker, pod->id));
   return broker.state.Forget(pod);

@@ -37,7 +37,11 @@ absl::Status PlanNamespaces(const ContainerInputs& in, schema::ContainerSpec::Na
       out.setPid(Source::TARGET);
       break;
     case schema::NamespaceMode::POD:
-      out.setPid(pod.getPid() == schema::NamespaceMode::POD ? Source::POD : Source::OWN);
+      if (pod.getPid() != schema::NamespaceMode::POD) {
+        return absl::InvalidArgumentError(
+            "config.linux.security_context.namespace_options.pid: the pod shares no PID namespace");
+      }
+      out.setPid(Source::TARGET);  // the pod's init
       break;
     default:
       out.setPid(Source::OWN);

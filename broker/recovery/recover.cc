@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "base/ids.h"
 #include "base/status.h"
+#include "broker/monitor/init_link.h"
 #include "broker/operations/container.h"
 #include "broker/operations/image.h"
 #include "broker/operations/list_directory.h"
@@ -98,7 +99,11 @@ void RecoverPod(Fiber& fiber, Broker& broker, const PodPtr& pod) {
   }
   if (!FromThisBoot(broker, pod->record.read().getBootId())) {
     pod->record.edit().setState(schema::Pod::State::NOT_READY);
-    Report("pod", pod->id, broker.state.Save(pod));
+    return Report("pod", pod->id, broker.state.Save(pod));
+  }
+  if (pod->record.read().getConfig().getPid() == schema::NamespaceMode::POD) {
+    absl::StatusOr<InitLink> link = InitLink::Connect(fiber, pod->id);
+    if (link.ok()) pod->init = std::make_shared<InitLink>(*std::move(link));
   }
 }
 

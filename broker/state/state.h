@@ -22,6 +22,7 @@ namespace bulkhead::broker {
 // last, so recovery knows what to undo (creating) or finish (removing).
 enum class Phase { kCreating = 1, kActive = 2, kRemoving = 3, kGone = 4 };
 
+class InitLink;
 class MonitorLink;
 
 struct PodObject {
@@ -29,6 +30,7 @@ struct PodObject {
   Record<schema::Pod> record;
   Phase phase = Phase::kCreating;
   FiberMutex mutex;  // orders run, stop, remove, and the making of containers in it
+  std::shared_ptr<InitLink> init;  // of its shared PID namespace, where it has one
 };
 using PodPtr = std::shared_ptr<PodObject>;
 

@@ -7,7 +7,7 @@ constexpr const Profile* kAll[] = {
     &kFrontendProfile, &kBrokerProfile, &kSpawnerProfile, &kFetchProfile,   &kManifestProfile,
     &kImportProfile,   &kInflateProfile, &kUnpackProfile,  &kUserProfile,    &kMountProfile,
     &kSandboxProfile,  &kCniProfile,     &kNetworkProfile, &kLaunchProfile,  &kMonitorProfile,
-    &kSignalProfile,   &kRemoveProfile,
+    &kSignalProfile,   &kRemoveProfile,  &kInitProfile,
 };
 
 }  // namespace
