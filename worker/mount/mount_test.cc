@@ -19,9 +19,9 @@
 #include "base/ids.h"
 #include "base/mount.h"
 #include "ipc/status_codec.h"
+#include "security/enforce/spawn.h"
 #include "security/layer_ids.h"
 #include "worker/mount/job.h"
-#include "worker/mount/layer_ids_for_test.h"
 
 namespace bulkhead::mount {
 namespace {
@@ -98,7 +98,8 @@ class MountTest : public testing::TestWithParam<OverlayMethod> {
     base::UniqueFd at(open((dir_ / "at").c_str(), O_PATH | O_CLOEXEC));
     base::UniqueFd layers(open((dir_ / "layers").c_str(), O_PATH | O_CLOEXEC));
     base::UniqueFd containers(open((dir_ / "containers").c_str(), O_PATH | O_CLOEXEC));
-    const absl::StatusOr<base::UniqueFd> layer_ids = LayerUserNamespace();
+    const absl::StatusOr<base::UniqueFd> layer_ids =
+        security::MakeLayerIdsNamespace();
     ASSERT_TRUE(layer_ids.ok()) << layer_ids.status();
     capnp::MallocMessageBuilder out;
     auto result = out.initRoot<schema::MountResult>();

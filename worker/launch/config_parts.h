@@ -1,0 +1,23 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "worker/launch/config.h"
+
+// The parts that ConfigJson puts together.
+namespace bulkhead::launch {
+
+absl::StatusOr<nlohmann::json> ProcessObject(schema::Process::Reader process, const Facts& facts);
+absl::StatusOr<nlohmann::json> MountsArray(schema::ContainerSpec::Reader spec, const Facts& facts);
+// With rootfsPropagation, which follows from the mounts.
+absl::StatusOr<nlohmann::json> LinuxObject(schema::ContainerSpec::Reader spec, const Facts& facts);
+nlohmann::json ResourcesObject(schema::ContainerSpec::Reader spec, const Facts& facts);
+
+// The text of a field, which must not be empty or hold a NUL byte.
+absl::StatusOr<std::string> TextOf(const char* field, capnp::Text::Reader text);
+// Serialises; INVALID_ARGUMENT where a string is no UTF-8, which JSON cannot carry.
+absl::StatusOr<std::string> Serialize(const nlohmann::json& document);
+
+}  // namespace bulkhead::launch

@@ -1,0 +1,231 @@
+#include "worker/launch/create.h"
+
+#include <fcntl.h>
+#include <openssl/sha.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "base/cgroup.h"
+#include "base/cgroup_path.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mount.h"
+#include "base/status.h"
+#include "worker/launch/config.h"
+#include "worker/launch/facts.h"
+#include "worker/launch/log_file.h"
+#include "worker/launch/stdio.h"
+#include "worker/launch/verify.h"
+
+namespace bulkhead::launch {
+namespace {
+
+using base::Resolve;
+using base::UniqueFd;
+using Source = schema::ContainerSpec::Namespaces::Source;
+
+constexpr absl::Duration kCreatePatience = absl::Seconds(60);
+constexpr absl::Duration kDeletePatience = absl::Seconds(20);
+constexpr char kConfigFile[] = "config.json";
+constexpr char kPidFile[] = "pid";
+
+// The fds of a create job, told apart.
+struct Inputs {
+  UniqueFd rootfs;
+  UniqueFd listen;
+  std::vector<UniqueFd> volumes;
+  UniqueFd target;  // pidfd whose pid namespace is joined
+};
+
+bool Is(const UniqueFd& fd, mode_t type) {
+  struct stat st;
+  return fd && fstat(fd.get(), &st) == 0 && (st.st_mode & S_IFMT) == type;
+}
+
+absl::StatusOr<Inputs> SortFds(schema::ContainerSpec::Reader spec, std::vector<UniqueFd> fds) {
+  Inputs in;
+  if (spec.getNamespaces().getPid() == Source::TARGET && !fds.empty()) {
+    in.target = std::move(fds.back());
+    fds.pop_back();
+  }
+  if (fds.size() < 2 || !Is(fds[0], S_IFDIR) || !Is(fds[1], S_IFSOCK)) {
+    return absl::InvalidArgumentError("create: not a rootfs and a listening socket");
+  }
+  in.rootfs = std::move(fds[0]);
+  in.listen = std::move(fds[1]);
+  for (size_t i = 2; i < fds.size(); ++i) in.volumes.push_back(std::move(fds[i]));
+  return in;
+}
+
+// The pid in the job counts only while the pidfd stands for the same process.
+absl::Status CheckTarget(schema::ContainerSpec::Reader spec, const UniqueFd& pidfd) {
+  if (spec.getNamespaces().getPid() != Source::TARGET) return absl::OkStatus();
+  BULKHEAD_ASSIGN_OR_RETURN(
+      const std::string info,
+      base::ReadFile(absl::StrCat("/proc/self/fdinfo/", pidfd.get()), 4096));
+  const std::string line = absl::StrCat("\nPid:\t", spec.getNamespaces().getTargetPid(), "\n");
+  if (absl::StrCat("\n", info).find(line) != std::string::npos) return absl::OkStatus();
+  return absl::FailedPreconditionError("the container whose pid namespace is asked for has ended");
+}
+
+// A link there would lead what the runtime does in /dev and /proc out of the container (V33).
+absl::Status GuardRootfs(const UniqueFd& rootfs) {
+  for (const char* name : {"dev", "proc", "sys", "etc"}) {
+    const absl::Status status =
+        base::OpenAt(rootfs.get(), name, O_PATH | O_DIRECTORY | O_NOFOLLOW,
+                     Resolve::kBeneathNoSymlinks)
+            .status();
+    if (status.ok() || absl::IsNotFound(status)) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("image: /", name, " is not a plain directory"));
+  }
+  return absl::OkStatus();
+}
+
+// The bundle becomes a mount of its own that is nobody's peer, and carries the container's mounts.
+absl::Status AttachAll(const Place& place, const Inputs& in) {
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd plain, OpenBundle(place));
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd clone, base::CloneMount(plain.get(), "", false));
+  BULKHEAD_RETURN_IF_ERROR(base::SetMountAttributes(clone.get(), false, 0, 0, MS_PRIVATE, -1));
+  BULKHEAD_RETURN_IF_ERROR(base::AttachMount(clone.get(), plain.get()));
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd bundle, OpenBundle(place));
+  BULKHEAD_ASSIGN_OR_RETURN(
+      UniqueFd target, base::OpenAt(bundle.get(), "rootfs", O_PATH, Resolve::kBeneathNoSymlinks));
+  BULKHEAD_RETURN_IF_ERROR(base::AttachMount(in.rootfs.get(), target.get()));
+  for (size_t i = 0; i < in.volumes.size(); ++i) {
+    BULKHEAD_ASSIGN_OR_RETURN(target, base::OpenAt(bundle.get(), absl::StrCat("mounts/", i), O_PATH,
+                                                   Resolve::kBeneathNoSymlinks));
+    BULKHEAD_RETURN_IF_ERROR(base::AttachMount(in.volumes[i].get(), target.get()));
+  }
+  return absl::OkStatus();
+}
+
+std::string Sha256(const std::string& text) {
+  std::string digest(SHA256_DIGEST_LENGTH, '\0');
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(),
+         reinterpret_cast<unsigned char*>(digest.data()));
+  return digest;
+}
+
+absl::Status RunCreate(const Created& container, const Place& place, const Stdio& stdio) {
+  std::vector<std::string> arguments = {"create", "--bundle", place.bundle, "--pid-file",
+                                        absl::StrCat(place.bundle, "/", kPidFile)};
+  if (const std::string console = stdio.ConsolePath(); !console.empty()) {
+    arguments.insert(arguments.end(), {"--console-socket", console});
+  }
+  arguments.push_back(place.container_id);
+  BULKHEAD_ASSIGN_OR_RETURN(Runtime::Run run,
+                            container.runtime().Start(arguments, stdio.Streams()));
+  BULKHEAD_ASSIGN_OR_RETURN(const int code, run.Wait(base::Deadline::After(kCreatePatience)));
+  if (code == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("create container: ", run.Complaint()));
+}
+
+// Our child by now, so the number stays its own until we wait for it.
+absl::Status FindProcess(const Place& place, Created* container) {
+  BULKHEAD_ASSIGN_OR_RETURN(const std::string text, ReadBundleFile(place, kPidFile));
+  if (!absl::SimpleAtoi(text, &container->pid) || container->pid <= 1) {
+    return absl::InternalError("create container: the runtime wrote no pid");
+  }
+  container->pidfd.Reset(static_cast<int>(syscall(SYS_pidfd_open, container->pid, 0)));
+  if (!container->pidfd) return base::ErrnoStatus("pidfd of the container");
+  return absl::OkStatus();
+}
+
+// memory.events, or v1's memory.oom_control: both count OOM kills. Absent where nothing limits memory.
+UniqueFd OpenMemoryEvents(schema::Host::CgroupMode mode, const std::string& cgroup) {
+  const std::string path = mode == schema::Host::CgroupMode::V2
+                               ? absl::StrCat(base::kCgroupMount, cgroup, "/memory.events")
+                               : absl::StrCat(base::kCgroupMount, "/memory", cgroup,
+                                              "/memory.oom_control");
+  absl::StatusOr<UniqueFd> events =
+      base::OpenAt(AT_FDCWD, path, O_RDONLY, Resolve::kHost);
+  return events.ok() ? *std::move(events) : UniqueFd();
+}
+
+base::CgroupMode Mode(schema::Host::CgroupMode mode) {
+  if (mode == schema::Host::CgroupMode::V1) return base::CgroupMode::kV1;
+  return mode == schema::Host::CgroupMode::V2 ? base::CgroupMode::kV2 : base::CgroupMode::kHybrid;
+}
+
+void LogFailure(const char* what, const absl::Status& status) {
+  if (status.ok()) return;
+  base::Log(base::Severity::kError, what, {{"error", status.message()}});
+}
+
+// From a made bundle to a verified process. What it leaves behind on failure, ~Created takes away.
+absl::Status Build(schema::LaunchJob::Reader job, const Place& place, Inputs in, Created* container) {
+  const schema::ContainerSpec::Reader spec = job.getCreate();
+  BULKHEAD_ASSIGN_OR_RETURN(const Facts facts, GatherFacts(job, place, in.volumes.size()));
+  BULKHEAD_ASSIGN_OR_RETURN(const std::string config, ConfigJson(spec, facts));
+  container->config_digest = Sha256(config);
+  BULKHEAD_ASSIGN_OR_RETURN(container->log, OpenLog(spec.getLogPath()));
+  BULKHEAD_RETURN_IF_ERROR(MakeBundle(place, in.volumes));
+  BULKHEAD_RETURN_IF_ERROR(AttachAll(place, in));
+  BULKHEAD_RETURN_IF_ERROR(WriteBundleFile(place, kConfigFile, config));
+  BULKHEAD_ASSIGN_OR_RETURN(Stdio stdio, Stdio::Make(spec));
+  BULKHEAD_RETURN_IF_ERROR(RunCreate(*container, place, stdio));
+  BULKHEAD_RETURN_IF_ERROR(stdio.Finish());
+  BULKHEAD_RETURN_IF_ERROR(FindProcess(place, container));
+  const Promise promise = {
+      .pid = container->pid,
+      .seccomp = spec.getProcess().getSeccomp().getType() !=
+                 schema::SecurityProfile::Type::UNCONFINED,
+      .no_new_privs = spec.getProcess().getNoNewPrivileges(),
+      .bounding = spec.getProcess().getCapabilities()};
+  BULKHEAD_RETURN_IF_ERROR(CheckPromise(promise, place.container_id, false));
+  BULKHEAD_RETURN_IF_ERROR(SavePromise(place, promise));
+  BULKHEAD_RETURN_IF_ERROR(CheckTarget(spec, in.target));
+  container->out = std::move(stdio.out);
+  container->err = std::move(stdio.err);
+  container->in = std::move(stdio.in);
+  container->listen = std::move(in.listen);
+  container->terminal = spec.getProcess().getTerminal();
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Created::Created(Place place, Runtime runtime, schema::Host::CgroupMode mode, std::string cgroup)
+    : place_(std::move(place)), runtime_(std::move(runtime)), mode_(mode),
+      cgroup_(std::move(cgroup)) {}
+
+Created::~Created() {
+  if (kept_) return;
+  LogFailure("undo create",
+             runtime_.Call({"delete", "--force", place_.container_id}, kDeletePatience));
+  LogFailure("undo bundle", RemoveBundle(place_));
+  const UniqueFd cgroups(open(base::kCgroupMount, O_PATH | O_DIRECTORY | O_CLOEXEC));
+  LogFailure("undo processes", base::KillCgroup(cgroups.get(), Mode(mode_), cgroup_));
+  LogFailure("undo cgroup", base::RemoveCgroup(cgroups.get(), Mode(mode_), cgroup_));
+}
+
+absl::StatusOr<std::unique_ptr<Created>> CreateContainer(schema::LaunchJob::Reader job,
+                                                         std::vector<UniqueFd> fds,
+                                                         const Place& place) {
+  const schema::ContainerSpec::Reader spec = job.getCreate();
+  BULKHEAD_ASSIGN_OR_RETURN(Inputs in, SortFds(spec, std::move(fds)));
+  BULKHEAD_RETURN_IF_ERROR(CheckTarget(spec, in.target));
+  BULKHEAD_RETURN_IF_ERROR(GuardRootfs(in.rootfs));
+  if (OpenBundle(place).ok()) return absl::AlreadyExistsError("create: the bundle exists already");
+  BULKHEAD_ASSIGN_OR_RETURN(Runtime runtime, Runtime::Open(job, place));
+  BULKHEAD_ASSIGN_OR_RETURN(const std::string cgroup, base::CgroupPath(spec.getCgroup().cStr()));
+  if (cgroup.substr(cgroup.rfind('/')).find(place.container_id) == std::string::npos) {
+    return absl::InvalidArgumentError("cgroup: does not end in the container's id");
+  }
+  if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) return base::ErrnoStatus("become subreaper");
+  auto container =
+      std::make_unique<Created>(place, std::move(runtime), job.getCgroupMode(), cgroup);
+  BULKHEAD_RETURN_IF_ERROR(Build(job, place, std::move(in), container.get()));
+  container->memory_events = OpenMemoryEvents(job.getCgroupMode(), cgroup);
+  return container;
+}
+
+}  // namespace bulkhead::launch

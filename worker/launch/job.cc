@@ -1,0 +1,127 @@
+#include "worker/launch/job.h"
+
+#include <signal.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "base/deadline.h"
+#include "base/status.h"
+#include "ipc/status_codec.h"
+#include "worker/launch/exec.h"
+#include "worker/launch/runtime.h"
+#include "worker/launch/verify.h"
+
+namespace bulkhead::launch {
+namespace {
+
+using base::Deadline;
+
+constexpr absl::Duration kStartPatience = absl::Seconds(30);
+constexpr absl::Duration kDeletePatience = absl::Seconds(30);
+// From the runtime's word that it has started the container to the filter that its last step sets.
+constexpr absl::Duration kPromisePatience = absl::Seconds(1);
+constexpr char kUnified[] = "/sys/fs/cgroup/unified";
+
+// crun refuses a node where cgroup2 has controllers beside v1, so this process and its children do not see it. The
+// mount is made private first: the unmount must not travel.
+absl::Status HideUnified(schema::Host::CgroupMode mode) {
+  if (mode != schema::Host::CgroupMode::HYBRID) return absl::OkStatus();
+  if (mount(nullptr, kUnified, nullptr, MS_PRIVATE, nullptr) != 0) {
+    // Not mounted after all, or not there.
+    if (errno == EINVAL || errno == ENOENT) return absl::OkStatus();
+    return base::ErrnoStatus("hide the unified cgroup");
+  }
+  if (umount2(kUnified, MNT_DETACH) != 0) return base::ErrnoStatus("hide the unified cgroup");
+  return absl::OkStatus();
+}
+
+// Polls, as the process may be between the runtime's answer and its own last step.
+absl::Status CheckStarted(const Place& place) {
+  BULKHEAD_ASSIGN_OR_RETURN(const Promise promise, LoadPromise(place));
+  const Deadline deadline = Deadline::After(kPromisePatience);
+  for (;;) {
+    const absl::Status status = CheckPromise(promise, place.container_id, true);
+    // Ended already: a short command, which nothing can be said about any more.
+    if (status.ok() || absl::IsNotFound(status)) return absl::OkStatus();
+    if (deadline.Passed()) return status;
+    absl::SleepFor(absl::Milliseconds(2));
+  }
+}
+
+absl::Status Start(schema::LaunchJob::Reader job, const Place& place) {
+  BULKHEAD_ASSIGN_OR_RETURN(Runtime runtime, Runtime::Open(job, place));
+  BULKHEAD_RETURN_IF_ERROR(runtime.Call({"start", place.container_id}, kStartPatience));
+  const absl::Status promise = CheckStarted(place);
+  if (!promise.ok()) runtime.Call({"kill", place.container_id, "KILL"}, kDeletePatience).IgnoreError();
+  return promise;
+}
+
+absl::Status Delete(schema::LaunchJob::Reader job, const Place& place) {
+  BULKHEAD_ASSIGN_OR_RETURN(Runtime runtime, Runtime::Open(job, place));
+  BULKHEAD_RETURN_IF_ERROR(
+      runtime.Call({"delete", "--force", place.container_id}, kDeletePatience));
+  return RemoveBundle(place);
+}
+
+absl::Status Exec(schema::LaunchJob::Reader job, const Place& place,
+                  schema::LaunchResult::Builder result) {
+  absl::StatusOr<ExecOutput> output = ExecInContainer(job, place);
+  if (!output.ok()) return output.status();
+  const auto bytes = [](const std::string& text) {
+    return kj::arrayPtr(reinterpret_cast<const uint8_t*>(text.data()), text.size());
+  };
+  result.setStdout(bytes(output->out));
+  result.setStderr(bytes(output->err));
+  result.setExitCode(output->exit_code);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Created>> Create(schema::LaunchJob::Reader job, const Place& place,
+                                                std::vector<base::UniqueFd> fds,
+                                                schema::LaunchResult::Builder result) {
+  BULKHEAD_ASSIGN_OR_RETURN(std::unique_ptr<Created> container,
+                            CreateContainer(job, std::move(fds), place));
+  result.setPid(container->pid);
+  const std::string& digest = container->config_digest;
+  result.initConfigDigest().setBytes(
+      kj::arrayPtr(reinterpret_cast<const uint8_t*>(digest.data()), digest.size()));
+  return container;
+}
+
+absl::Status Dispatch(schema::LaunchJob::Reader job, std::vector<base::UniqueFd> fds, int root,
+                      int run, schema::LaunchResult::Builder result,
+                      std::unique_ptr<Created>* created) {
+  BULKHEAD_ASSIGN_OR_RETURN(const Place place, FindPlace(job, root, run));
+  BULKHEAD_RETURN_IF_ERROR(HideUnified(job.getCgroupMode()));
+  switch (job.which()) {
+    case schema::LaunchJob::CREATE: {
+      BULKHEAD_ASSIGN_OR_RETURN(*created, Create(job, place, std::move(fds), result));
+      return absl::OkStatus();
+    }
+    case schema::LaunchJob::START:
+      return Start(job, place);
+    case schema::LaunchJob::EXEC:
+      return Exec(job, place, result);
+    case schema::LaunchJob::DELETE:
+      return Delete(job, place);
+  }
+  return absl::InvalidArgumentError("launch: unknown job");
+}
+
+}  // namespace
+
+std::unique_ptr<Created> RunLaunchJob(schema::LaunchJob::Reader job,
+                                      std::vector<base::UniqueFd> fds, int root, int run,
+                                      schema::LaunchResult::Builder result) {
+  std::unique_ptr<Created> created;
+  ipc::WriteStatus(Dispatch(job, std::move(fds), root, run, result, &created),
+                   result.initStatus());
+  return created;
+}
+
+}  // namespace bulkhead::launch

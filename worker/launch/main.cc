@@ -1,0 +1,61 @@
+// SECURITY: launch is root with nearly every power of a container's parent, since whatever it gave up would be missing
+// in the container. Only the broker talks to it, with one job of typed fields, each checked again here; it parses no
+// untrusted format, and the JSON that the runtime reads is written here from those fields alone. An attacker who owns
+// it owns the node. After create it becomes the monitor, which holds no power at all.
+#include <signal.h>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "ipc/guard.h"
+#include "worker/common/worker.h"
+#include "worker/launch/handover.h"
+#include "worker/launch/job.h"
+
+namespace bulkhead::launch {
+namespace {
+
+constexpr absl::Duration kSendPatience = absl::Seconds(30);
+constexpr int kRootFd = worker::kFirstDirFd;
+constexpr int kRunFd = worker::kFirstDirFd + 1;
+
+// The answer first, as the monitor cannot give it. Where the broker is gone, nobody knows the container: it goes too.
+int HandOver(capnp::MessageBuilder& answer, const base::UniqueFd& program,
+             std::unique_ptr<Created> container, int cgroup_version) {
+  const absl::Status sent = ipc::Send(worker::kControlFd, answer, {},
+                                      base::Deadline::After(kSendPatience));
+  if (!sent.ok()) return 1;
+  container->Keep();
+  const absl::Status failed = BecomeMonitor(program, *container, cgroup_version);
+  base::Log(base::Severity::kError, "no monitor", {{"error", failed.message()}});
+  kill(container->pid, SIGKILL);
+  _exit(1);
+}
+
+int Run() {
+  ipc::Received received = worker::ReceiveJob(ipc::kMaxFds);
+  const absl::StatusOr<base::UniqueFd> program = OpenMonitorProgram();
+  capnp::MallocMessageBuilder answer;
+  auto result = answer.initRoot<schema::LaunchResult>();
+  std::unique_ptr<Created> container;
+  int cgroup_version = 1;
+  const absl::Status well_formed = ipc::Guarded([&] {
+    const auto job = received.As<schema::LaunchJob>();
+    if (job.isCreate() && !program.ok()) {
+      return ipc::WriteStatus(program.status(), result.initStatus());
+    }
+    if (job.getCgroupMode() == schema::Host::CgroupMode::V2) cgroup_version = 2;
+    container = RunLaunchJob(job, std::move(received.fds()), kRootFd, kRunFd, result);
+  });
+  if (!well_formed.ok()) worker::Die("run job", well_formed);
+  if (container) return HandOver(answer, *program, std::move(container), cgroup_version);
+  worker::SendResult(answer, {});
+  return 0;
+}
+
+}  // namespace
+}  // namespace bulkhead::launch
+
+int main() {
+  bulkhead::worker::Begin(bulkhead::security::kLaunchProfile);
+  return bulkhead::launch::Run();
+}

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "base/deadline.h"
+#include "base/unique_fd.h"
+#include "schema/worker/launch.capnp.h"
+#include "worker/launch/place.h"
+#include "worker/launch/runtime.h"
+
+namespace bulkhead::launch {
+
+// A container's standard streams: the ends it gets, and those that the monitor keeps.
+class Stdio {
+ public:
+  static absl::StatusOr<Stdio> Make(schema::ContainerSpec::Reader spec);
+
+  // What the runtime's program is started with.
+  Runtime::Streams Streams() const { return {child_in_.get(), child_out_.get(), child_err_.get()}; }
+  // For the runtime's --console-socket; empty without a terminal.
+  std::string ConsolePath() const;
+  // After create: closes the container's ends here, and takes the terminal that the runtime sent.
+  absl::Status Finish();
+
+  // Finished ends. With a terminal, out is its master and in a second fd of it.
+  base::UniqueFd in, out, err;
+
+ private:
+  absl::Status MakeConsole();
+  base::UniqueFd child_in_, child_out_, child_err_;
+  base::UniqueFd console_, directory_;  // listening socket, and a tmpfs that holds its name
+};
+
+}  // namespace bulkhead::launch

@@ -1,0 +1,85 @@
+#include "worker/launch/verify.h"
+
+#include <map>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/fs.h"
+#include "base/status.h"
+
+namespace bulkhead::launch {
+namespace {
+
+constexpr char kFile[] = "promise";
+constexpr size_t kMaxStatusBytes = 64 << 10;
+
+using Fields = std::map<std::string, std::string>;
+
+absl::StatusOr<Fields> ReadStatus(pid_t pid) {
+  const absl::StatusOr<std::string> text =
+      base::ReadFile(absl::StrCat("/proc/", pid, "/status"), kMaxStatusBytes);
+  // ESRCH while reading, ENOENT at the open.
+  if (!text.ok()) return absl::NotFoundError("the container's process has ended");
+  Fields fields;
+  for (absl::string_view line : absl::StrSplit(*text, '\n')) {
+    const std::pair<absl::string_view, absl::string_view> pair =
+        absl::StrSplit(line, absl::MaxSplits(':', 1));
+    fields.emplace(pair.first, absl::StripAsciiWhitespace(pair.second));
+  }
+  // A process that has ended, but was not waited for yet, has lost what is compared here.
+  if (fields["State"].empty() || fields["State"][0] == 'Z' || fields["State"][0] == 'X') {
+    return absl::NotFoundError("the container's process has ended");
+  }
+  return fields;
+}
+
+bool IsInCgroup(pid_t pid, const std::string& container_id) {
+  const absl::StatusOr<std::string> text =
+      base::ReadFile(absl::StrCat("/proc/", pid, "/cgroup"), kMaxStatusBytes);
+  return text.ok() && absl::StrContains(*text, container_id);
+}
+
+absl::Status Missing(absl::string_view what) {
+  return absl::FailedPreconditionError(absl::StrCat("the runtime did not apply ", what));
+}
+
+}  // namespace
+
+absl::Status CheckPromise(const Promise& promise, const std::string& container_id, bool started) {
+  BULKHEAD_ASSIGN_OR_RETURN(Fields fields, ReadStatus(promise.pid));
+  if (!IsInCgroup(promise.pid, container_id)) return Missing("the cgroup");
+  uint64_t bounding = 0;
+  if (!absl::SimpleHexAtoi(fields["CapBnd"], &bounding) || (bounding & ~promise.bounding) != 0) {
+    return Missing("the capabilities");
+  }
+  const bool visible = started || !promise.no_new_privs;
+  if (promise.no_new_privs && started && fields["NoNewPrivs"] != "1") {
+    return Missing("no_new_privs");
+  }
+  if (promise.seccomp && visible && fields["Seccomp"] != "2") return Missing("the seccomp filter");
+  return absl::OkStatus();
+}
+
+absl::Status SavePromise(const Place& place, const Promise& promise) {
+  return WriteBundleFile(place, kFile,
+                         absl::StrCat(promise.pid, " ", promise.seccomp ? 1 : 0, " ",
+                                      promise.no_new_privs ? 1 : 0, " ", promise.bounding));
+}
+
+absl::StatusOr<Promise> LoadPromise(const Place& place) {
+  BULKHEAD_ASSIGN_OR_RETURN(const std::string text, ReadBundleFile(place, kFile));
+  const std::vector<std::string> parts = absl::StrSplit(text, ' ');
+  Promise promise;
+  if (parts.size() != 4 || !absl::SimpleAtoi(parts[0], &promise.pid) || promise.pid <= 0 ||
+      !absl::SimpleAtoi(parts[3], &promise.bounding)) {
+    return absl::DataLossError("bundle: its promise is damaged");
+  }
+  promise.seccomp = parts[1] == "1";
+  promise.no_new_privs = parts[2] == "1";
+  return promise;
+}
+
+}  // namespace bulkhead::launch

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "worker/launch/place.h"
+
+// What a container was promised, compared with what its process has: a runtime that answers success without having
+// confined it must not get away with it (V24).
+namespace bulkhead::launch {
+
+struct Promise {
+  pid_t pid = -1;
+  bool seccomp = false;
+  bool no_new_privs = false;
+  uint64_t bounding = 0;
+};
+
+// FAILED_PRECONDITION names what is missing. NOT_FOUND: the process has ended. container_id: must be in its cgroup.
+// With no_new_privs, runtimes set the filter last, just before they execute the program: seccomp counts only where
+// started is set.
+absl::Status CheckPromise(const Promise& promise, const std::string& container_id, bool started);
+
+// Keeps it in the bundle, from create to start.
+absl::Status SavePromise(const Place& place, const Promise& promise);
+absl::StatusOr<Promise> LoadPromise(const Place& place);
+
+}  // namespace bulkhead::launch
