@@ -191,7 +191,7 @@ Waiter& PollWaiter() {
 }
 
 absl::Status Send(int socket, capnp::MessageBuilder& message, absl::Span<const int> fds,
-                  base::Deadline deadline, Waiter& waiter) {
+                  base::Deadline deadline, Waiter& waiter, size_t max_bytes) {
   const auto segments = message.getSegmentsForOutput();
   if (segments.size() > kMaxSegments) return TooLarge("segments");
   if (fds.size() > static_cast<size_t>(kMaxFds)) return TooLarge("fds");
@@ -199,7 +199,7 @@ absl::Status Send(int socket, capnp::MessageBuilder& message, absl::Span<const i
   kj::Array<capnp::word> words;
   if (segments.size() > 0) words = capnp::messageToFlatArray(segments);
   const absl::Span<uint8_t> payload = Bytes(words);
-  if (payload.size() > kMaxMessageBytes) return TooLarge("bytes");
+  if (payload.size() > max_bytes) return TooLarge("bytes");
   const Header header = {kMagic, static_cast<uint32_t>(payload.size()),
                          static_cast<uint32_t>(fds.size()), 0};
   return SendBytes(socket, {reinterpret_cast<const uint8_t*>(&header), sizeof(header)}, payload,

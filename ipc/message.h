@@ -55,8 +55,10 @@ class Waiter {
 Waiter& PollWaiter();
 
 // Sends one frame. fds are duplicated by the kernel and stay the caller's. UNAVAILABLE: the peer is gone.
+// max_bytes: more than the default only where the peer is known to take it.
 absl::Status Send(int socket, capnp::MessageBuilder& message, absl::Span<const int> fds,
-                  base::Deadline deadline, Waiter& waiter = PollWaiter());
+                  base::Deadline deadline, Waiter& waiter = PollWaiter(),
+                  size_t max_bytes = kMaxMessageBytes);
 
 // Receives one frame. UNAVAILABLE: the peer closed before a frame began. DATA_LOSS: a violation (bad magic, over a
 // limit, surplus or missing fds, truncated control data, bad segment table); every fd that arrived is closed.

@@ -15,15 +15,20 @@ namespace bulkhead::launch {
 namespace {
 
 constexpr absl::Duration kSendPatience = absl::Seconds(30);
+// Two streams of a command's output (exec.cc), which the broker takes of this worker alone.
+constexpr size_t kMaxAnswerBytes = 33 << 20;
 constexpr int kRootFd = worker::kFirstDirFd;
 constexpr int kRunFd = worker::kFirstDirFd + 1;
+
+absl::Status SendAnswer(capnp::MessageBuilder& answer) {
+  return ipc::Send(worker::kControlFd, answer, {}, base::Deadline::After(kSendPatience),
+                   ipc::PollWaiter(), kMaxAnswerBytes);
+}
 
 // The answer first, as the monitor cannot give it. Where the broker is gone, nobody knows the container: it goes too.
 int HandOver(capnp::MessageBuilder& answer, const base::UniqueFd& program,
              std::unique_ptr<Created> container, int cgroup_version) {
-  const absl::Status sent = ipc::Send(worker::kControlFd, answer, {},
-                                      base::Deadline::After(kSendPatience));
-  if (!sent.ok()) return 1;
+  if (!SendAnswer(answer).ok()) return 1;
   container->Keep();
   const absl::Status failed = BecomeMonitor(program, *container, cgroup_version);
   base::Log(base::Severity::kError, "no monitor", {{"error", failed.message()}});
@@ -48,8 +53,7 @@ int Run() {
   });
   if (!well_formed.ok()) worker::Die("run job", well_formed);
   if (container) return HandOver(answer, *program, std::move(container), cgroup_version);
-  worker::SendResult(answer, {});
-  return 0;
+  return SendAnswer(answer).ok() ? 0 : 1;
 }
 
 }  // namespace
