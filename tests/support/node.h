@@ -1,0 +1,72 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "tests/support/process.h"
+#include "tools/client/cri.h"
+
+namespace bulkhead::test {
+
+struct NodeOptions {
+  bool cni = false;       // a bridge network configuration
+  bool registry = false;  // docker-registry at kRegistry
+  std::string runtime = "/usr/bin/crun";
+  std::string extra_config;         // more lines of TOML, put first
+  std::vector<std::string> up_arguments;
+  size_t root_tmpfs_bytes = 0;      // not 0: root_dir is a tmpfs of this size
+};
+
+inline constexpr char kRegistry[] = "127.0.0.1:5000";
+
+// A runtime of its own, as `bulkhead up` starts it, in a directory of its own. EnterPrivateNamespaces comes first.
+class Node {
+ public:
+  explicit Node(NodeOptions options);
+  // Stops everything and removes the directory.
+  ~Node();
+
+  // Starts `bulkhead up` and waits for "ready". The status carries the end of its log.
+  absl::Status Up();
+  // SIGTERM, and the exit code.
+  absl::StatusOr<int> Down(absl::Duration patience = absl::Seconds(60));
+
+  tools::CriClient& cri() { return *cri_; }
+  const Process& up() const { return up_; }
+  // Of one of its processes ("frontend", "broker", "spawner"); 0: there is none just now.
+  pid_t Daemon(const std::string& name) const;
+
+  const std::string& directory() const { return directory_; }
+  std::string root_dir() const { return directory_ + "/root"; }
+  std::string run_dir() const { return directory_ + "/run"; }
+  std::string config_file() const { return directory_ + "/config.toml"; }
+  std::string admin_socket() const { return run_dir() + "/admin.sock"; }
+  std::string log_dir() const { return directory_ + "/logs"; }
+  // What the processes wrote to standard error.
+  std::string Log() const;
+
+  // Runs `bulkhead VERB... --config F ...`; words after "--" stay last.
+  Output Bulkhead(std::vector<std::string> words, absl::Duration patience = absl::Seconds(60));
+  // make_image.py with these options, then import. Returns what import said.
+  Output Import(const std::string& name, std::vector<std::string> options = {});
+  // make_image.py with these options into the registry. name: REPOSITORY:TAG.
+  Output Push(const std::string& name, std::vector<std::string> options = {});
+
+ private:
+  void WriteConfig();
+  void WriteNetwork();
+  absl::Status StartRegistry();
+
+  NodeOptions options_;
+  std::string directory_;
+  Process registry_;
+  Process up_;
+  std::unique_ptr<tools::CriClient> cri_;
+};
+
+// Path of one of our programs.
+std::string Program(const std::string& name);
+
+}  // namespace bulkhead::test

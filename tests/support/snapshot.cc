@@ -1,0 +1,137 @@
+#include "tests/support/snapshot.h"
+
+#include <net/if.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "tests/support/proc.h"
+#include "tools/client/admin.h"
+
+namespace bulkhead::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Below the root directory: the database's own files come and go with its journal, and images are what a test made
+// before; whether they leak is for the tests of images to say.
+constexpr const char* kNotOurs[] = {"state/"};
+
+std::multiset<std::string> Processes() {
+  std::multiset<std::string> names;
+  for (const ProcessInfo& info : Descendants(getpid())) names.insert(info.name);
+  return names;
+}
+
+std::multiset<std::string> Interfaces() {
+  std::multiset<std::string> names;
+  struct if_nameindex* list = if_nameindex();
+  for (struct if_nameindex* i = list; i != nullptr && i->if_index != 0; ++i) {
+    // The bridge stays by CNI's own rules.
+    if (absl::string_view(i->if_name) != "bhtest0") names.insert(i->if_name);
+  }
+  if_freenameindex(list);
+  return names;
+}
+
+void ListBelow(const std::string& top, std::multiset<std::string>* names) {
+  std::error_code error;
+  fs::recursive_directory_iterator end;
+  for (fs::recursive_directory_iterator i(top, error); !error && i != end; i.increment(error)) {
+    std::string name = i->path().string().substr(top.size() + 1);
+    // What is inside a layer never changes, and is much.
+    if (absl::StartsWith(name, "layers/") && i->is_directory(error)) i.disable_recursion_pending();
+    bool ours = std::none_of(std::begin(kNotOurs), std::end(kNotOurs),
+                             [&](const char* other) { return absl::StartsWith(name, other); });
+    if (ours) names->insert(name);
+  }
+}
+
+std::multiset<std::string> Files(const Node& node) {
+  std::multiset<std::string> names;
+  ListBelow(node.root_dir(), &names);
+  ListBelow(node.run_dir(), &names);
+  return names;
+}
+
+std::multiset<std::string> Descriptors(const Node& node) {
+  std::multiset<std::string> counts;
+  for (const char* name : {"frontend", "broker", "spawner"}) {
+    std::error_code error;
+    int count = 0;
+    fs::directory_iterator end;
+    fs::directory_iterator i(absl::StrCat("/proc/", node.Daemon(name), "/fd"), error);
+    for (; !error && i != end; i.increment(error)) ++count;
+    counts.insert(absl::StrCat(name, " has ", count));
+  }
+  return counts;
+}
+
+std::multiset<std::string> Rows(const Node& node) {
+  absl::StatusOr<tools::AdminCounts> counts = tools::AdminStatus(node.admin_socket());
+  if (!counts.ok()) return {counts.status().ToString()};
+  return {absl::StrCat("pods ", counts->pods), absl::StrCat("containers ", counts->containers),
+          absl::StrCat("images ", counts->images), absl::StrCat("workers ", counts->workers),
+          absl::StrCat("operations ", counts->operations)};
+}
+
+}  // namespace
+
+std::multiset<std::string> Cgroups() {
+  std::multiset<std::string> found;
+  std::error_code error;
+  const std::string top = "/sys/fs/cgroup";
+  fs::recursive_directory_iterator end;
+  for (fs::recursive_directory_iterator i(top, fs::directory_options::skip_permission_denied,
+                                          error);
+       !error && i != end; i.increment(error)) {
+    std::error_code gone;
+    if (!i->is_directory(gone) || i->is_symlink(gone)) continue;
+    std::string name = i->path().string().substr(top.size() + 1);
+    // The parent of pods that name none stays, as a slice would.
+    bool ours = absl::StrContains(name, "bulkhead") && !absl::EndsWith(name, "/bulkhead-pods");
+    if (ours) found.insert(name);
+  }
+  return found;
+}
+
+Snapshot TakeSnapshot(Node& node) {
+  Snapshot now;
+  // First, as it makes a connection of its own, which is gone when the descriptors are counted.
+  now["row"] = Rows(node);
+  now["process"] = Processes();
+  std::vector<std::string> mounts = Mounts();
+  now["mount"] = {mounts.begin(), mounts.end()};
+  now["interface"] = Interfaces();
+  now["cgroup"] = Cgroups();
+  now["file"] = Files(node);
+  now["descriptor"] = Descriptors(node);
+  return now;
+}
+
+std::string Difference(const Snapshot& before, const Snapshot& now) {
+  std::string text;
+  for (const auto& [kind, was] : before) {
+    const std::multiset<std::string>& is = now.at(kind);
+    std::vector<std::string> missing, surplus;
+    std::set_difference(was.begin(), was.end(), is.begin(), is.end(), std::back_inserter(missing));
+    std::set_difference(is.begin(), is.end(), was.begin(), was.end(), std::back_inserter(surplus));
+    for (const std::string& name : missing) absl::StrAppend(&text, "- ", kind, " ", name, "\n");
+    for (const std::string& name : surplus) absl::StrAppend(&text, "+ ", kind, " ", name, "\n");
+  }
+  return text;
+}
+
+std::string AwaitSnapshot(Node& node, const Snapshot& before, absl::Duration patience) {
+  std::string difference;
+  Eventually(patience, [&] {
+    difference = Difference(before, TakeSnapshot(node));
+    return difference.empty();
+  });
+  return difference;
+}
+
+}  // namespace bulkhead::test
