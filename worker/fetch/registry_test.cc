@@ -1,0 +1,156 @@
+// Against a real registry, by the library and by the real, confined process.
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/fs.h"
+#include "base/ids.h"
+#include "ipc/status_codec.h"
+#include "schema/worker/fetch.capnp.h"
+#include "worker/fetch/fetch.h"
+#include "worker/fetch/test_registry.h"
+#include "worker/import/live_worker.h"
+#include "worker/inflate/sha256.h"
+
+namespace bulkhead::worker {
+namespace {
+
+constexpr char kRepository[] = "team/app";
+constexpr char kManifestType[] = "application/vnd.docker.distribution.manifest.v2+json";
+
+std::string ReadBack(const base::UniqueFd& fd) {
+  return *base::ReadAt(fd.get(), 0, lseek(fd.get(), 0, SEEK_END));
+}
+
+class RegistryTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!TestRegistry::IsInstalled()) GTEST_SKIP() << "docker-registry is not installed";
+    registry_ = std::make_unique<TestRegistry>();
+    for (int i = 0; i < 8; ++i) {
+      blobs_.push_back(std::string((1 << 20) + i, static_cast<char>('a' + i)));
+      digests_.push_back(registry_->PushBlob(kRepository, blobs_.back()));
+    }
+    std::string config = R"({"rootfs":{"type":"layers","diff_ids":[]}})";
+    std::string config_digest = registry_->PushBlob(kRepository, config);
+    manifest_ = absl::StrCat(
+        R"({"schemaVersion":2,"mediaType":")", kManifestType,
+        R"(","config":{"mediaType":"application/vnd.docker.container.image.v1+json","size":)",
+        config.size(), R"(,"digest":")", config_digest, R"("},"layers":[]})");
+    manifest_digest_ = registry_->PushManifest(kRepository, "v1", kManifestType, manifest_);
+  }
+
+  base::UniqueFd& NewFile() {
+    files_.emplace_back(memfd_create("item", MFD_CLOEXEC));
+    return files_.back();
+  }
+
+  FetchRequest Request() {
+    FetchRequest request;
+    request.endpoints = {{registry_->host(), true}};
+    request.registry = registry_->host();
+    request.repository = kRepository;
+    request.deadline = base::Deadline::After(absl::Seconds(60));
+    return request;
+  }
+
+  std::unique_ptr<TestRegistry> registry_;
+  std::vector<std::string> blobs_;
+  std::vector<std::string> digests_;
+  std::string manifest_;
+  std::string manifest_digest_;
+  std::vector<base::UniqueFd> files_;
+};
+
+TEST_F(RegistryTest, ManifestByTagAndDigest) {
+  FetchRequest request = Request();
+  request.items = {{true, "v1", 1 << 20, NewFile().get()},
+                   {true, manifest_digest_, 1 << 20, NewFile().get()}};
+  absl::StatusOr<std::vector<Fetched>> got = Fetch(request);
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_EQ((*got)[0].media_type, MediaType::MANIFEST);
+  EXPECT_EQ(ReadBack(files_[0]), manifest_);
+  EXPECT_EQ(ReadBack(files_[1]), manifest_);
+}
+
+TEST_F(RegistryTest, BlobsSideBySide) {
+  FetchRequest request = Request();
+  for (size_t i = 0; i < blobs_.size(); ++i) {
+    request.items.push_back({false, digests_[i], blobs_[i].size(), NewFile().get()});
+  }
+  absl::StatusOr<std::vector<Fetched>> got = Fetch(request);
+  ASSERT_TRUE(got.ok()) << got.status();
+  for (size_t i = 0; i < blobs_.size(); ++i) {
+    EXPECT_EQ((*got)[i].bytes, blobs_[i].size());
+    EXPECT_TRUE(ReadBack(files_[i]) == blobs_[i]);
+  }
+}
+
+TEST_F(RegistryTest, Missing) {
+  FetchRequest request = Request();
+  request.items = {{true, "absent", 1 << 20, NewFile().get()}};
+  EXPECT_EQ(Fetch(request).status().code(), absl::StatusCode::kNotFound);
+  request.items = {{false, "sha256:" + std::string(64, '0'), 1 << 20, NewFile().get()}};
+  EXPECT_EQ(Fetch(request).status().code(), absl::StatusCode::kNotFound);
+  request.items = {{false, digests_[0], blobs_[0].size() - 1, NewFile().get()}};
+  EXPECT_EQ(Fetch(request).status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+class FetchProcessTest : public RegistryTest {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "needs root to start confined processes";
+    RegistryTest::SetUp();
+  }
+
+  ipc::Received Run(absl::string_view host, bool plain, size_t blob) {
+    capnp::MallocMessageBuilder message;
+    auto job = message.initRoot<schema::FetchJob>();
+    auto endpoint = job.initEndpoints(1)[0];
+    endpoint.setHost(std::string(host));
+    endpoint.setPlainHttp(plain);
+    job.setRegistry(registry_->host());
+    job.setRepository(kRepository);
+    job.setDeadlineMs(60000);
+    auto items = job.initItems(2);
+    items[0].setManifestByTag("v1");
+    items[0].setMaxBytes(1 << 20);
+    std::string digest = base::FromHex(digests_[blob].substr(7));
+    items[1].initBlob().setBytes(
+        kj::arrayPtr(reinterpret_cast<const kj::byte*>(digest.data()), digest.size()));
+    items[1].setMaxBytes(blobs_[blob].size());
+    LiveWorker worker(security::kFetchProfile, BULKHEAD_PROGRAMS);
+    worker.Send(message, {NewFile().get(), NewFile().get()});
+    return worker.Receive();
+  }
+};
+
+TEST_F(FetchProcessTest, Pulls) {
+  ipc::Received received = Run(registry_->host(), true, 3);
+  auto result = received.As<schema::FetchResult>();
+  absl::Status status = ipc::ReadStatus(result.getStatus());
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(result.getItems()[0].getMediaType(), MediaType::MANIFEST);
+  EXPECT_EQ(result.getItems()[1].getBytes(), blobs_[3].size());
+  EXPECT_EQ(ReadBack(files_[0]), manifest_);
+  EXPECT_TRUE(ReadBack(files_[1]) == blobs_[3]);
+}
+
+// Name service and TLS also run under the filter: a refusal there would kill the process instead of failing the job.
+TEST_F(FetchProcessTest, ResolvesNamesAndSpeaksTls) {
+  std::string port = registry_->host().substr(registry_->host().find(':'));
+  ipc::Received by_name = Run("localhost" + port, true, 1);
+  absl::Status status = ipc::ReadStatus(by_name.As<schema::FetchResult>().getStatus());
+  EXPECT_TRUE(status.ok()) << status;
+  ipc::Received tls = Run(registry_->host(), false, 1);
+  EXPECT_EQ(ipc::ReadStatus(tls.As<schema::FetchResult>().getStatus()).code(),
+            absl::StatusCode::kUnavailable);
+  ipc::Received unknown = Run("no-such-host.invalid", false, 1);
+  EXPECT_EQ(ipc::ReadStatus(unknown.As<schema::FetchResult>().getStatus()).code(),
+            absl::StatusCode::kUnavailable);
+}
+
+}  // namespace
+}  // namespace bulkhead::worker
