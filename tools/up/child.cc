@@ -29,9 +29,9 @@ absl::Status Child::Start(int directory, std::vector<int> fds) {
   return absl::OkStatus();
 }
 
-void Child::Stop(absl::Duration patience) {
+void Child::Stop(int signal, absl::Duration patience) {
   if (!running()) return;
-  kill(pid_, SIGTERM);
+  if (signal != 0) kill(pid_, signal);
   base::Deadline deadline = base::Deadline::After(patience);
   pollfd ended = {pidfd_.get(), POLLIN, 0};
   int ready;

@@ -1,5 +1,6 @@
 #include "tools/up/supervisor.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -12,13 +13,15 @@
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status.h"
-#include "tools/up/inspect.h"
+#include "security/enforce/inspect.h"
+#include "security/selftest.h"
 #include "tools/up/sockets.h"
 
 namespace bulkhead::tools {
 namespace {
 
 constexpr absl::Duration kBrokerStartPatience = absl::Seconds(30);
+constexpr absl::Duration kEnterPatience = absl::Seconds(5);
 constexpr absl::Duration kStopPatience = absl::Seconds(5);
 constexpr absl::Duration kFirstBackOff = absl::Milliseconds(100);
 constexpr absl::Duration kLongestBackOff = absl::Seconds(10);
@@ -65,15 +68,27 @@ void Supervisor::KillFrom(Level level) {
   if (level >= Level::kSpawner) spawner_.Kill();
 }
 
+// An open file of its own for each process: one that reads must not move another one's position.
+absl::StatusOr<base::UniqueFd> Supervisor::OpenConfig() {
+  std::string path = absl::StrCat("/proc/self/fd/", parts_.config.get());
+  base::UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return base::ErrnoStatus("open the configuration again");
+  return fd;
+}
+
 absl::Status Supervisor::StartSpawner() {
   BULKHEAD_ASSIGN_OR_RETURN(base::FdPair requests, base::MakeSocketPair(SOCK_SEQPACKET));
   BULKHEAD_ASSIGN_OR_RETURN(base::FdPair control, base::MakeSocketPair(SOCK_SEQPACKET));
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd config, OpenConfig());
   BULKHEAD_RETURN_IF_ERROR(
-      spawner_.Start(parts_.programs.get(), {requests.second.get(), parts_.config.get(),
+      spawner_.Start(parts_.programs.get(), {requests.second.get(), config.get(),
                                              parts_.programs.get(), control.second.get()}));
   spawner_control_ = std::move(control.first);
-  BULKHEAD_RETURN_IF_ERROR(InspectDaemon(spawner_, parts_.places));
-  BULKHEAD_RETURN_IF_ERROR(TestWorkers(requests.first.get(), parts_.places));
+  BULKHEAD_RETURN_IF_ERROR(Inspect(spawner_));
+  absl::Time begin = absl::Now();
+  BULKHEAD_RETURN_IF_ERROR(security::TestWorkers(requests.first.get(), parts_.places));
+  base::Log(base::Severity::kInfo, "each worker is what its table says",
+            {{"took", absl::FormatDuration(absl::Now() - begin)}});
   return absl::OkStatus();
 }
 
@@ -81,23 +96,31 @@ absl::Status Supervisor::StartBroker() {
   BULKHEAD_ASSIGN_OR_RETURN(base::FdPair requests, base::MakeSocketPair(SOCK_SEQPACKET));
   BULKHEAD_ASSIGN_OR_RETURN(base::FdPair control, base::MakeSocketPair(SOCK_SEQPACKET));
   BULKHEAD_RETURN_IF_ERROR(SendFd(spawner_control_.get(), 'B', requests.second.get()));
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd config, OpenConfig());
   BULKHEAD_RETURN_IF_ERROR(
       broker_.Start(parts_.programs.get(), {control.second.get(), requests.first.get(),
-                                            parts_.admin_socket.get(), parts_.config.get()}));
+                                            parts_.admin_socket.get(), config.get()}));
   broker_control_ = std::move(control.first);
   // Ours would keep the broker's end open when the broker is gone.
   control.second.Reset();
   BULKHEAD_RETURN_IF_ERROR(AwaitBroker());
-  return InspectDaemon(broker_, parts_.places);
+  return Inspect(broker_);
 }
 
 absl::Status Supervisor::StartFrontend() {
   BULKHEAD_ASSIGN_OR_RETURN(base::FdPair calls, base::MakeSocketPair(SOCK_STREAM));
   BULKHEAD_RETURN_IF_ERROR(SendFd(broker_control_.get(), 'F', calls.second.get()));
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd config, OpenConfig());
   BULKHEAD_RETURN_IF_ERROR(
       frontend_.Start(parts_.programs.get(), {calls.first.get(), parts_.cri_socket.get(),
-                                              parts_.config.get()}));
-  return InspectDaemon(frontend_, parts_.places);
+                                              config.get()}));
+  return Inspect(frontend_);
+}
+
+// Nobody serves who is not confined as the table says.
+absl::Status Supervisor::Inspect(const Child& child) {
+  return security::InspectWhenEntered(child.profile(), child.pid(), {.places = parts_.places},
+                                      base::Deadline::After(kEnterPatience));
 }
 
 absl::Status Supervisor::AwaitBroker() {
@@ -129,10 +152,11 @@ void Supervisor::Run() {
 }
 
 void Supervisor::Stop() {
-  frontend_.Stop(kStopPatience);
-  broker_.Stop(kStopPatience);
+  frontend_.Stop(SIGTERM, kStopPatience);
+  broker_control_.Reset();
+  broker_.Stop(0, kStopPatience);
   spawner_control_.Reset();
-  spawner_.Stop(kStopPatience);
+  spawner_.Stop(0, kStopPatience);
   Reap();
 }
 

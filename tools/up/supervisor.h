@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "base/deadline.h"
 #include "base/unique_fd.h"
 #include "security/enforce/enter.h"
@@ -41,6 +41,8 @@ class Supervisor {
   absl::Status StartBroker();
   absl::Status StartFrontend();
   absl::Status AwaitBroker();
+  absl::Status Inspect(const Child& child);
+  absl::StatusOr<base::UniqueFd> OpenConfig();
   void HandleSignals();
   void Reap();
   void NoteDeath(Level level);
