@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "schema/worker/network.capnp.h"
+
+namespace bulkhead::cni {
+
+struct PluginOutput {
+  int exit_code = 0;
+  std::string text;
+};
+
+// The network worker, who runs plugins for us.
+class PluginLink {
+ public:
+  // socket stays the caller's.
+  explicit PluginLink(int socket) : socket_(socket) {}
+  // The network worker's own status where the plugin did not come to an end of its own. UNAVAILABLE: the worker is gone.
+  absl::StatusOr<PluginOutput> Run(const std::string& plugin,
+                                   schema::NetworkRequest::Command command,
+                                   absl::string_view input);
+
+ private:
+  int socket_;
+};
+
+}  // namespace bulkhead::cni
