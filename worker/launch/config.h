@@ -37,6 +37,7 @@ struct Facts {
   bool has_hostname = false;
   size_t volumes = 0;                  // how many came with the job
   std::vector<DeviceFacts> devices;
+  int target_pid = 0;                  // whose pid namespace is joined, where the spec says target
 };
 
 // INVALID_ARGUMENT names the field that is wrong; UNIMPLEMENTED what is not supported yet.

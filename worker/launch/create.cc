@@ -2,15 +2,18 @@
 
 #include <fcntl.h>
 #include <openssl/sha.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/cgroup.h"
 #include "base/cgroup_path.h"
@@ -64,15 +67,19 @@ absl::StatusOr<Inputs> SortFds(schema::ContainerSpec::Reader spec, std::vector<U
   return in;
 }
 
-// The pid in the job counts only while the pidfd stands for the same process.
-absl::Status CheckTarget(schema::ContainerSpec::Reader spec, const UniqueFd& pidfd) {
-  if (spec.getNamespaces().getPid() != Source::TARGET) return absl::OkStatus();
+// The pid by which the runtime can name the namespace to join; 0 where none is asked for. It counts only as long as
+// the pidfd's process lives.
+absl::StatusOr<pid_t> TargetPid(schema::ContainerSpec::Reader spec, const UniqueFd& pidfd) {
+  if (spec.getNamespaces().getPid() != Source::TARGET) return 0;
   BULKHEAD_ASSIGN_OR_RETURN(
       const std::string info,
       base::ReadFile(absl::StrCat("/proc/self/fdinfo/", pidfd.get()), 4096));
-  const std::string line = absl::StrCat("\nPid:\t", spec.getNamespaces().getTargetPid(), "\n");
-  if (absl::StrCat("\n", info).find(line) != std::string::npos) return absl::OkStatus();
-  return absl::FailedPreconditionError("the container whose pid namespace is asked for has ended");
+  for (absl::string_view line : absl::StrSplit(info, '\n')) {
+    pid_t pid = 0;
+    if (!absl::ConsumePrefix(&line, "Pid:") || !absl::SimpleAtoi(line, &pid)) continue;
+    if (pid > 0) return pid;
+  }
+  return absl::FailedPreconditionError("the process whose pid namespace is asked for has ended");
 }
 
 // A link there would lead what the runtime does in /dev and /proc out of the container (V33).
@@ -155,6 +162,13 @@ base::CgroupMode Mode(schema::Host::CgroupMode mode) {
   return mode == schema::Host::CgroupMode::V2 ? base::CgroupMode::kV2 : base::CgroupMode::kHybrid;
 }
 
+// This process is the parent of what the runtime left, and nobody else can take it out of its cgroup.
+void ReapAll() {
+  signal(SIGCHLD, SIG_IGN);  // those that end from now on
+  while (waitpid(-1, nullptr, WNOHANG) > 0) {
+  }
+}
+
 void LogFailure(const char* what, const absl::Status& status) {
   if (status.ok()) return;
   base::Log(base::Severity::kError, what, {{"error", status.message()}});
@@ -163,7 +177,8 @@ void LogFailure(const char* what, const absl::Status& status) {
 // From a made bundle to a verified process. What it leaves behind on failure, ~Created takes away.
 absl::Status Build(schema::LaunchJob::Reader job, const Place& place, Inputs in, Created* container) {
   const schema::ContainerSpec::Reader spec = job.getCreate();
-  BULKHEAD_ASSIGN_OR_RETURN(const Facts facts, GatherFacts(job, place, in.volumes.size()));
+  BULKHEAD_ASSIGN_OR_RETURN(Facts facts, GatherFacts(job, place, in.volumes.size()));
+  BULKHEAD_ASSIGN_OR_RETURN(facts.target_pid, TargetPid(spec, in.target));
   BULKHEAD_ASSIGN_OR_RETURN(const std::string config, ConfigJson(spec, facts));
   container->config_digest = Sha256(config);
   BULKHEAD_ASSIGN_OR_RETURN(container->log, OpenLog(spec.getLogPath()));
@@ -182,7 +197,8 @@ absl::Status Build(schema::LaunchJob::Reader job, const Place& place, Inputs in,
       .bounding = spec.getProcess().getCapabilities()};
   BULKHEAD_RETURN_IF_ERROR(CheckPromise(promise, place.container_id, false));
   BULKHEAD_RETURN_IF_ERROR(SavePromise(place, promise));
-  BULKHEAD_RETURN_IF_ERROR(CheckTarget(spec, in.target));
+  // Still the same process: else the runtime may have joined a stranger's namespace.
+  BULKHEAD_RETURN_IF_ERROR(TargetPid(spec, in.target).status());
   container->out = std::move(stdio.out);
   container->err = std::move(stdio.err);
   container->in = std::move(stdio.in);
@@ -202,6 +218,7 @@ Created::~Created() {
   LogFailure("undo create",
              runtime_.Call({"delete", "--force", place_.container_id}, kDeletePatience));
   LogFailure("undo bundle", RemoveBundle(place_));
+  ReapAll();
   const UniqueFd cgroups(open(base::kCgroupMount, O_PATH | O_DIRECTORY | O_CLOEXEC));
   LogFailure("undo processes", base::KillCgroup(cgroups.get(), Mode(mode_), cgroup_));
   LogFailure("undo cgroup", base::RemoveCgroup(cgroups.get(), Mode(mode_), cgroup_));
@@ -212,7 +229,7 @@ absl::StatusOr<std::unique_ptr<Created>> CreateContainer(schema::LaunchJob::Read
                                                          const Place& place) {
   const schema::ContainerSpec::Reader spec = job.getCreate();
   BULKHEAD_ASSIGN_OR_RETURN(Inputs in, SortFds(spec, std::move(fds)));
-  BULKHEAD_RETURN_IF_ERROR(CheckTarget(spec, in.target));
+  BULKHEAD_RETURN_IF_ERROR(TargetPid(spec, in.target).status());
   BULKHEAD_RETURN_IF_ERROR(GuardRootfs(in.rootfs));
   if (OpenBundle(place).ok()) return absl::AlreadyExistsError("create: the bundle exists already");
   BULKHEAD_ASSIGN_OR_RETURN(Runtime runtime, Runtime::Open(job, place));

@@ -1,46 +1,69 @@
 #include "worker/launch/process_tree.h"
 
+#include <dirent.h>
 #include <signal.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
+#include <algorithm>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/fs.h"
-#include "base/unique_fd.h"
 
 namespace bulkhead::launch {
 namespace {
 
-constexpr size_t kMaxProcesses = 4096;
-constexpr size_t kMaxBytes = 64 << 10;
+constexpr size_t kMaxStatBytes = 4096;
+constexpr int kMaxPasses = 16;
 
-std::vector<pid_t> ChildrenOf(pid_t pid) {
-  std::vector<pid_t> children;
+// 0 where the process has gone. The name before it, in parentheses, may hold anything.
+pid_t ParentOf(pid_t pid) {
   const absl::StatusOr<std::string> text =
-      base::ReadFile(absl::StrCat("/proc/", pid, "/task/", pid, "/children"), kMaxBytes);
-  for (absl::string_view word : absl::StrSplit(text.value_or(""), ' ', absl::SkipEmpty())) {
-    pid_t child = 0;
-    if (absl::SimpleAtoi(word, &child) && child > 1) children.push_back(child);
+      base::ReadFile(absl::StrCat("/proc/", pid, "/stat"), kMaxStatBytes);
+  if (!text.ok() || text->rfind(')') == std::string::npos) return 0;
+  const std::vector<absl::string_view> fields =
+      absl::StrSplit(absl::string_view(*text).substr(text->rfind(')') + 1), ' ', absl::SkipEmpty());
+  pid_t parent = 0;
+  if (fields.size() < 2 || !absl::SimpleAtoi(fields[1], &parent)) return 0;
+  return parent;
+}
+
+std::vector<std::pair<pid_t, pid_t>> AllWithParents() {
+  std::vector<std::pair<pid_t, pid_t>> all;
+  std::unique_ptr<DIR, int (*)(DIR*)> proc(opendir("/proc"), closedir);
+  if (proc == nullptr) return all;
+  while (const dirent* entry = readdir(proc.get())) {
+    pid_t pid = 0;
+    if (absl::SimpleAtoi(entry->d_name, &pid) && pid > 1) all.emplace_back(pid, ParentOf(pid));
   }
-  return children;
+  return all;
+}
+
+bool Contains(const std::vector<pid_t>& pids, pid_t pid) {
+  return std::find(pids.begin(), pids.end(), pid) != pids.end();
 }
 
 }  // namespace
 
-// Each is stopped before its children are listed, so that it can neither make more nor wait for one: the numbers stay
-// those processes' own until all are killed.
+// Each is stopped when it is found, so that it neither makes more nor waits for one: the numbers stay those processes'
+// own until all are killed. Not every kernel lists a process's children, so all processes are asked for their parent.
 void KillTree(pid_t root) {
-  std::vector<pid_t> all = {root};
-  for (size_t i = 0; i < all.size() && all.size() < kMaxProcesses; ++i) {
-    kill(all[i], SIGSTOP);
-    for (pid_t child : ChildrenOf(all[i])) all.push_back(child);
+  kill(root, SIGSTOP);
+  std::vector<pid_t> tree = {root};
+  for (int pass = 0; pass < kMaxPasses; ++pass) {
+    const size_t before = tree.size();
+    for (const auto& [pid, parent] : AllWithParents()) {
+      if (!Contains(tree, parent) || Contains(tree, pid)) continue;
+      kill(pid, SIGSTOP);
+      tree.push_back(pid);
+    }
+    if (tree.size() == before) break;
   }
-  for (pid_t pid : all) kill(pid, SIGKILL);
+  for (pid_t pid : tree) kill(pid, SIGKILL);
 }
 
 }  // namespace bulkhead::launch
