@@ -80,7 +80,9 @@ absl::Status Run(const Record<schema::Config>& config, const std::string& boot_i
     ServeFrontends(fiber, broker, kControlFd);
     return absl::OkStatus();
   });
-  return done.wait(io.waitScope);
+  absl::Status status = done.wait(io.waitScope);
+  if (status.ok()) _exit(0);  // the supervisor is gone; what is under way is undone at the next start
+  return status;
 }
 
 // Reads what needs the node's file system, then gives all of it up.

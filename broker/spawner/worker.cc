@@ -15,7 +15,9 @@ absl::string_view KindName(security::Kind kind) {
 
 absl::Duration LimitOf(security::Kind kind, absl::Duration asked) {
   if (asked > absl::ZeroDuration()) return asked;
-  return absl::Seconds(security::FindProfile(kind)->limits.wall_seconds);
+  uint32_t wall = security::FindProfile(kind)->limits.wall_seconds;
+  // One that lives on after its answer has no wall limit, but its answer has.
+  return wall == 0 ? absl::Minutes(2) : absl::Seconds(wall);
 }
 
 }  // namespace

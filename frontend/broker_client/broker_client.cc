@@ -22,7 +22,8 @@ kj::Duration ToKj(absl::Duration d) {
   return std::clamp<int64_t>(absl::ToInt64Microseconds(d), 0, kDay) * kj::MICROSECONDS;
 }
 
-// What went wrong outside the broker's own words. The exception's text is for the log: it tells of our inside.
+// What went wrong outside the broker's own words. The exception's text is for the log: it tells of
+// our inside.
 absl::Status FromFault(const kj::Exception& fault) {
   base::Log(base::Severity::kWarning, "call to the broker failed",
             {{"what", fault.getDescription().cStr()}});
@@ -59,7 +60,9 @@ BrokerClient::BrokerClient(base::UniqueFd connection, std::function<void()> on_l
     loop_->stop = kj::mv(stop.fulfiller);
 
     auto stream = io.lowLevelProvider->wrapSocketFd(
-        fd, kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP);
+        fd, kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP |
+                // It may well not be: but no program is ever executed from here.
+                kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC);
     capnp::ReaderOptions options;
     options.traversalLimitInWords = kMaxAnswerWords;
     capnp::TwoPartyVatNetwork network(*stream, capnp::rpc::twoparty::Side::CLIENT, options);

@@ -14,8 +14,8 @@
 #include "base/unique_fd.h"
 #include "schema/broker.capnp.h"
 
-// The frontend's end of the connection to the broker. One thread owns it and runs its event loop; the threads of gRPC
-// hand their calls to it and block until the answer has been copied out.
+// The frontend's end of the connection to the broker. One thread owns it and runs its event loop;
+// the threads of gRPC hand their calls to it and block until the answer has been copied out.
 namespace bulkhead::frontend {
 
 // The parameters of one call, built by the thread that makes it.
@@ -46,8 +46,8 @@ class Answer {
 
 class BrokerClient {
  public:
-  // connection: a stream socket. on_lost is called at most once, on the loop's thread, when the broker has gone; it
-  // must not wait for calls.
+  // connection: a stream socket. on_lost is called at most once, on the loop's thread, when the
+  // broker has gone; it must not wait for calls.
   BrokerClient(base::UniqueFd connection, std::function<void()> on_lost);
   // Ends the thread. No call may be under way.
   ~BrokerClient();
@@ -58,9 +58,9 @@ class BrokerClient {
   using Method = capnp::Request<Params, Results> (schema::Broker::Client::*)(
       kj::Maybe<capnp::MessageSize>);
 
-  // Makes one call from any thread but the loop's. DEADLINE_EXCEEDED after limit: the broker may still do it.
-  // UNAVAILABLE: the connection is lost. RESOURCE_EXHAUSTED: the request is over what the broker takes (1 MiB).
-  // The status inside the results is the caller's to read.
+  // Makes one call from any thread but the loop's. DEADLINE_EXCEEDED after limit: the broker may
+  // still do it. UNAVAILABLE: the connection is lost. RESOURCE_EXHAUSTED: the request is over what
+  // the broker takes (1 MiB). The status inside the results is the caller's to read.
   template <typename Params, typename Results>
   absl::StatusOr<Answer<Results>> Call(Method<Params, Results> method, Question<Params>& question,
                                        absl::Duration limit);

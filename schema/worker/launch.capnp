@@ -87,8 +87,7 @@ struct ContainerSpec {
     ipc @1 :Source;
     uts @2 :Source;
     pid @3 :Source;
-    targetPid @4 :Int32;
-    # the process whose pid namespace is joined, where pid = target; a pidfd of it is the last fd
     enum Source { host @0; pod @1; own @2; target @3; }
+    # pid = target: a pidfd of the process whose pid namespace is joined is the last fd.
   }
 }

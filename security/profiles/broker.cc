@@ -1,3 +1,4 @@
+#include <asm/ioctls.h>
 #include <fcntl.h>
 #include <seccomp.h>
 #include <sys/socket.h>
@@ -25,17 +26,20 @@ constexpr FdRow kFds[] = {
 constexpr const SyscallSet* kSets[] = {&kRuntimeSet, &kSocketSet, &kFileSet, &kTreeSet,
                                        &kEventLoopSet};
 constexpr ArgRule kUnix[] = {{0, kLow32, AF_UNIX}};
+constexpr ArgRule kNonBlocking[] = {{1, kLow32, FIONBIO}};
 constexpr ArgRule kGetLock[] = {{1, kLow32, F_GETLK}};
 constexpr ArgRule kSetLock[] = {{1, kLow32, F_SETLK}};
 constexpr ArgRule kWaitLock[] = {{1, kLow32, F_SETLKW}};
 constexpr Syscall kSyscalls[] = {
     {SCMP_SYS(socket), "talk to monitors by their sockets", kUnix},
+    {SCMP_SYS(chdir), "into the monitors' directory, once: a socket's name has no room for a path"},
     {SCMP_SYS(bind), "a new monitor's listening socket"},
     {SCMP_SYS(listen), "a new monitor's listening socket"},
     {SCMP_SYS(connect), "talk to monitors by their sockets"},
     {SCMP_SYS(fcntl), "SQLite: locks", kGetLock},
     {SCMP_SYS(fcntl), "SQLite: locks", kSetLock},
     {SCMP_SYS(fcntl), "SQLite: locks", kWaitLock},
+    {SCMP_SYS(ioctl), "non-blocking connections", kNonBlocking},
     {SCMP_SYS(stat), "SQLite: whether a journal exists"},
     {SCMP_SYS(lstat), "SQLite: full path of the database"},
     {SCMP_SYS(access), "SQLite: whether a journal exists"},
