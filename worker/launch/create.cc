@@ -157,9 +157,9 @@ UniqueFd OpenMemoryEvents(schema::Host::CgroupMode mode, const std::string& cgro
   return events.ok() ? *std::move(events) : UniqueFd();
 }
 
+// On a hybrid node the unified hierarchy is hidden from here (job.cc) and from the container.
 base::CgroupMode Mode(schema::Host::CgroupMode mode) {
-  if (mode == schema::Host::CgroupMode::V1) return base::CgroupMode::kV1;
-  return mode == schema::Host::CgroupMode::V2 ? base::CgroupMode::kV2 : base::CgroupMode::kHybrid;
+  return mode == schema::Host::CgroupMode::V2 ? base::CgroupMode::kV2 : base::CgroupMode::kV1;
 }
 
 // This process is the parent of what the runtime left, and nobody else can take it out of its cgroup.

@@ -28,7 +28,8 @@ constexpr absl::Duration kPromisePatience = absl::Seconds(1);
 constexpr char kUnified[] = "/sys/fs/cgroup/unified";
 
 // crun refuses a node where cgroup2 has controllers beside v1, so this process and its children do not see it. The
-// mount is made private first: the unmount must not travel.
+// mount is made private first: the unmount must not travel. An own tmpfs takes its place, as crun would leave files
+// in the directory below, which is the node's.
 absl::Status HideUnified(schema::Host::CgroupMode mode) {
   if (mode != schema::Host::CgroupMode::HYBRID) return absl::OkStatus();
   if (mount(nullptr, kUnified, nullptr, MS_PRIVATE, nullptr) != 0) {
@@ -37,6 +38,9 @@ absl::Status HideUnified(schema::Host::CgroupMode mode) {
     return base::ErrnoStatus("hide the unified cgroup");
   }
   if (umount2(kUnified, MNT_DETACH) != 0) return base::ErrnoStatus("hide the unified cgroup");
+  if (mount("tmpfs", kUnified, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700,size=1m") != 0) {
+    return base::ErrnoStatus("cover the unified cgroup");
+  }
   return absl::OkStatus();
 }
 

@@ -313,7 +313,22 @@ class LaunchFixture : public testing::Test {
         return false;
       }
     }
-    return !fs::exists(dir_ / "root/crun") && !fs::exists(dir_ / "run/crun" / id_);
+    return NoTraceBelowUnified() && !fs::exists(dir_ / "root/crun") && !fs::exists(dir_ / "run/crun" / id_);
+  }
+
+  // On a hybrid node, what lies under the mount of the unified hierarchy.
+  bool NoTraceBelowUnified() {
+    const pid_t child = fork();
+    if (child == 0) {
+      constexpr char kUnified[] = "/sys/fs/cgroup/unified";
+      if (unshare(CLONE_NEWNS) != 0) _exit(1);
+      if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) _exit(1);
+      umount2(kUnified, MNT_DETACH);
+      _exit(fs::exists(absl::StrCat(kUnified, cgroup_parent_)) ? 1 : 0);
+    }
+    int status = 1;
+    waitpid(child, &status, 0);
+    return status == 0;
   }
 
   fs::path dir_;
