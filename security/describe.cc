@@ -96,16 +96,6 @@ std::string LimitNames(const Limits& limits) {
   return absl::StrJoin(parts, ", ");
 }
 
-std::string CallText(const Syscall& row) {
-  std::string text = CallName(row.number);
-  for (const ArgRule& rule : row.args) {
-    absl::StrAppend(&text, " [arg ", rule.index, " & 0x", absl::Hex(rule.mask), " = 0x",
-                    absl::Hex(rule.value), "]");
-  }
-  if (row.error != 0) absl::StrAppend(&text, " -> ", strerrorname_np(row.error));
-  return text;
-}
-
 std::string CallCount(const Profile& profile) {
   if (profile.confinement == Confinement::kInheritable) return "all";
   int allowed = 0, last = -1;
@@ -171,6 +161,16 @@ void AppendMarkdown(const Profile& profile, bool verbose, std::string* out) {
 }
 
 }  // namespace
+
+std::string CallText(const Syscall& row) {
+  std::string text = CallName(row.number);
+  for (const ArgRule& rule : row.args) {
+    absl::StrAppend(&text, " [arg ", rule.index, " & 0x", absl::Hex(rule.mask), " = 0x",
+                    absl::Hex(rule.value), "]");
+  }
+  if (row.error != 0) absl::StrAppend(&text, " -> ", strerrorname_np(row.error));
+  return text;
+}
 
 std::string DescribeProfiles(bool verbose, bool markdown) {
   std::string out;

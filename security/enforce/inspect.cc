@@ -12,7 +12,6 @@
 #include <memory>
 #include <set>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -38,9 +37,9 @@ absl::StatusOr<Fields> ReadStatus(const std::string& directory) {
   for (absl::string_view line : absl::StrSplit(text, '\n')) {
     const std::pair<absl::string_view, absl::string_view> parts =
         absl::StrSplit(line, absl::MaxSplits(':', 1));
-    std::string value(parts.second);
-    absl::RemoveExtraAsciiWhitespace(&value);
-    fields[std::string(parts.first)] = value;
+    const std::vector<absl::string_view> words =
+        absl::StrSplit(parts.second, absl::ByAnyChar(" \t"), absl::SkipEmpty());
+    fields[std::string(parts.first)] = absl::StrJoin(words, " ");
   }
   return fields;
 }

@@ -1,0 +1,189 @@
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "ipc/message.h"
+#include "security/enforce/inspect.h"
+#include "security/selftest.h"
+#include "tests/security/spawner_fixture.h"
+
+namespace bulkhead::security {
+namespace {
+
+using ipc::SpawnEvent;
+using ipc::SpawnOp;
+using ipc::SpawnReply;
+using ipc::SpawnRequest;
+
+constexpr uint32_t kInflate = static_cast<uint32_t>(Kind::kInflate);
+
+absl::Status AwaitHello(const base::UniqueFd& control) {
+  return ipc::Receive(control.get(), {}, base::Deadline::After(absl::Seconds(5))).status();
+}
+
+bool Lives(pid_t pid) { return kill(pid, 0) == 0; }
+
+bool Ends(pid_t pid) {
+  for (int i = 0; i < 500 && Lives(pid); ++i) absl::SleepFor(absl::Milliseconds(10));
+  return !Lives(pid);
+}
+
+TEST_F(SpawnerTest, IsWhatItsTableSays) {
+  const absl::Status status =
+      InspectWhenEntered(kSpawnerProfile, spawner_.pid, {.places = places_},
+                         base::Deadline::After(absl::Seconds(5)));
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST_F(SpawnerTest, StartsAWorkerThatEndsByItself) {
+  base::UniqueFd control = RequestWorker(1, kInflate);
+  std::optional<SpawnReply> started = ReceiveEvent(1, SpawnEvent::kStarted);
+  ASSERT_TRUE(started.has_value());
+  ASSERT_TRUE(AwaitHello(control).ok());
+  EXPECT_GT(CountCgroups(), 0);
+  const auto differences =
+      Inspect(kInflateProfile, started->pid, {.places = places_, .exact_fds = true});
+  ASSERT_TRUE(differences.ok()) << differences.status();
+  EXPECT_THAT(*differences, ::testing::IsEmpty());
+
+  control.Reset();
+  std::optional<SpawnReply> exited = ReceiveEvent(1, SpawnEvent::kExited);
+  ASSERT_TRUE(exited.has_value());
+  EXPECT_EQ(exited->value, 0);
+  EXPECT_EQ(exited->oom_killed, 0u);
+  EXPECT_EQ(CountCgroups(), 0);
+}
+
+TEST_F(SpawnerTest, KillsOnRequestAlone) {
+  base::UniqueFd first = RequestWorker(1, kInflate);
+  base::UniqueFd second = RequestWorker(2, kInflate);
+  ASSERT_TRUE(AwaitHello(first).ok());
+  ASSERT_TRUE(AwaitHello(second).ok());
+  Send({ipc::kSpawnMagic, SpawnOp::kKill, 99, 0, 0});
+  Send({ipc::kSpawnMagic, SpawnOp::kKill, 1, 0, 0});
+  std::optional<SpawnReply> exited = ReceiveEvent(1, SpawnEvent::kExited);
+  ASSERT_TRUE(exited.has_value());
+  EXPECT_TRUE(WIFSIGNALED(exited->value));
+  EXPECT_EQ(WTERMSIG(exited->value), SIGKILL);
+  second.Reset();
+  exited = ReceiveEvent(2, SpawnEvent::kExited);
+  ASSERT_TRUE(exited.has_value());
+  EXPECT_EQ(exited->value, 0);
+}
+
+TEST_F(SpawnerTest, RefusesKindsThatAreNoWorkers) {
+  const uint32_t kinds[] = {0, 9, 77, ~0u, static_cast<uint32_t>(Kind::kFrontend),
+                            static_cast<uint32_t>(Kind::kSpawner),
+                            static_cast<uint32_t>(Kind::kMonitor)};
+  uint64_t id = 0;
+  for (uint32_t kind : kinds) {
+    RequestWorker(++id, kind);
+    std::optional<SpawnReply> reply = Receive();
+    ASSERT_TRUE(reply.has_value()) << kind;
+    EXPECT_EQ(reply->event, SpawnEvent::kFailed) << kind;
+    EXPECT_EQ(reply->value, EINVAL) << kind;
+  }
+  EXPECT_EQ(CountCgroups(), 0);
+}
+
+TEST_F(SpawnerTest, BoundsTheNumberOfWorkers) {
+  constexpr uint64_t kAsked = 530, kMost = 512;
+  std::vector<base::UniqueFd> controls;
+  uint64_t started = 0, refused = 0;
+  for (uint64_t id = 1; id <= kAsked; ++id) {
+    controls.push_back(RequestWorker(id, kInflate));
+    std::optional<SpawnReply> reply = Receive();
+    ASSERT_TRUE(reply.has_value()) << id;
+    if (reply->event == SpawnEvent::kStarted) ++started;
+    if (reply->event == SpawnEvent::kFailed && reply->value == EAGAIN) ++refused;
+  }
+  EXPECT_EQ(started, kMost);
+  EXPECT_EQ(refused, kAsked - kMost);
+  controls.clear();
+  for (uint64_t i = 0; i < kMost; ++i) {
+    std::optional<SpawnReply> reply = Receive(20000);
+    ASSERT_TRUE(reply.has_value()) << i;
+    EXPECT_EQ(reply->event, SpawnEvent::kExited);
+  }
+  EXPECT_EQ(CountCgroups(), 0);
+}
+
+TEST_F(SpawnerTest, EndsTheConnectionOnGarbage) {
+  const base::FdPair pair = *base::MakeSocketPair(SOCK_STREAM);
+  const SpawnRequest good = {ipc::kSpawnMagic, SpawnOp::kSpawn, 5, kInflate, 0};
+  struct Case {
+    const char* what;
+    SpawnRequest request;
+    int copies;
+  };
+  SpawnRequest bad_magic = good, bad_op = good, bad_zero = good, bad_kill = good;
+  bad_magic.magic = 1;
+  bad_op.op = static_cast<SpawnOp>(7);
+  bad_zero.zero = 1;
+  bad_kill.op = SpawnOp::kKill;
+  const Case cases[] = {{"magic", bad_magic, 1}, {"operation", bad_op, 1}, {"zero", bad_zero, 1},
+                        {"kill with a descriptor", bad_kill, 1}, {"no descriptor", good, 0},
+                        {"two descriptors", good, 2}, {"many descriptors", good, 12}};
+  for (const Case& test : cases) {
+    SCOPED_TRACE(test.what);
+    Send(test.request, test.copies > 0 ? pair.first.get() : -1, test.copies);
+    EXPECT_TRUE(Closed());
+    Reconnect();
+  }
+  // Short, long, and a descriptor that is no socket.
+  EXPECT_EQ(send(broker_.get(), &good, 8, MSG_NOSIGNAL), 8);
+  EXPECT_TRUE(Closed());
+  Reconnect();
+  char big[4096] = {};
+  EXPECT_EQ(send(broker_.get(), big, sizeof(big), MSG_NOSIGNAL), 4096);
+  EXPECT_TRUE(Closed());
+  Reconnect();
+  Send(good, 0);
+  EXPECT_TRUE(Closed());
+  Reconnect();
+  base::UniqueFd control = RequestWorker(1, kInflate);
+  EXPECT_TRUE(ReceiveEvent(1, SpawnEvent::kStarted).has_value());
+}
+
+TEST_F(SpawnerTest, RefusesAnIdThatWasUsed) {
+  base::UniqueFd first = RequestWorker(3, kInflate);
+  ASSERT_TRUE(ReceiveEvent(3, SpawnEvent::kStarted).has_value());
+  base::UniqueFd second = RequestWorker(3, kInflate);
+  EXPECT_TRUE(Closed());
+}
+
+TEST_F(SpawnerTest, ABrokerThatGoesTakesItsWorkersAlong) {
+  base::UniqueFd control = RequestWorker(1, kInflate);
+  std::optional<SpawnReply> started = ReceiveEvent(1, SpawnEvent::kStarted);
+  ASSERT_TRUE(started.has_value());
+  broker_.Reset();
+  EXPECT_TRUE(Ends(started->pid));
+  Reconnect();
+  base::UniqueFd next = RequestWorker(1, kInflate);
+  EXPECT_TRUE(ReceiveEvent(1, SpawnEvent::kStarted).has_value());
+}
+
+TEST_F(SpawnerTest, WorkersEndWithTheSpawner) {
+  base::UniqueFd control = RequestWorker(1, kInflate);
+  std::optional<SpawnReply> started = ReceiveEvent(1, SpawnEvent::kStarted);
+  ASSERT_TRUE(started.has_value());
+  ASSERT_TRUE(AwaitHello(control).ok());
+  supervisor_.Reset();
+  EXPECT_TRUE(Ends(started->pid));
+}
+
+
+TEST_F(SpawnerTest, EveryKindIsWhatItsTableSays) {
+  const absl::Status status = TestWorkers(broker_.get(), places_);
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(CountCgroups(), 0);
+}
+
+}  // namespace
+}  // namespace bulkhead::security
