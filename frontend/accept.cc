@@ -91,11 +91,12 @@ bool Acceptor::IsAllowed(int connection) const {
     return true;
   }
   base::Log(base::Severity::kWarning, "connection refused: the user may not speak CRI",
-            {{"uid", peer.uid}, {"pid", peer.pid}});
+            {{"uid", peer.uid}});
   return false;
 }
 
-// gRPC closes a connection without telling. The number of the descriptor is then free or means another socket.
+// gRPC closes a connection without telling. The number of the descriptor is then free or means
+// another socket.
 void Acceptor::ForgetClosed() {
   std::erase_if(served_, [](const Served& served) { return InodeOf(served.fd) != served.inode; });
 }

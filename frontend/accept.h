@@ -13,11 +13,11 @@ namespace bulkhead::frontend {
 
 struct AcceptOptions {
   std::vector<uid_t> allowed_uids;  // besides root
-  size_t max_connections = 64;
+  size_t max_connections = 1024;
 };
 
-// Takes connections from a listening unix socket and hands on those whose peer may speak CRI. All others are closed
-// before a byte of theirs is read (V51).
+// Takes connections from a listening unix socket and hands on those whose peer may speak CRI. All
+// others are closed before a byte of theirs is read (V51).
 class Acceptor {
  public:
   // serve gets each connection, non-blocking and close-on-exec, and closes it when it is over.

@@ -1,7 +1,8 @@
-// SECURITY: the frontend holds the CRI listening socket and one connection to the broker; no file, no capability, no
-// network. Whoever may open the CRI socket talks to it, and it parses their HTTP/2 and protobuf. An attacker who owns
-// it can ask of the broker what schema/broker.capnp offers, which the broker checks again, and can see and forge what
-// kubelet and the broker tell each other: the environment of new containers among it. Nothing else of the node.
+// SECURITY: the frontend holds the CRI listening socket and one connection to the broker; no file,
+// no capability, no network. Whoever may open the CRI socket talks to it, and it parses their
+// HTTP/2 and protobuf. An attacker who owns it can ask of the broker what schema/broker.capnp
+// offers, which the broker checks again, and can see and forge what kubelet and the broker tell
+// each other: the environment of new containers among it. Nothing else of the node.
 #include <signal.h>
 #include <unistd.h>
 
@@ -38,6 +39,8 @@ int Main() {
   base::SetLogProcess("frontend");
   security::EnterOrDie(security::kFrontendProfile);
   signal(SIGPIPE, SIG_IGN);
+  // The first process of a pid namespace is not ended by a signal that it does not handle.
+  signal(SIGTERM, [](int) { _exit(0); });
 
   const absl::StatusOr<Node> node = ReadNode(kConfigFd);
   if (!node.ok()) Die("read configuration", node.status());
@@ -45,9 +48,9 @@ int Main() {
 
   SetUpGrpc();
   Server* server = nullptr;
-  absl::StatusOr<Acceptor> acceptor =
-      Acceptor::Make(base::UniqueFd(kListenerFd), {.allowed_uids = node->allowed_uids},
-                     [&server](base::UniqueFd connection) { server->Serve(std::move(connection)); });
+  const auto serve = [&server](base::UniqueFd connection) { server->Serve(std::move(connection)); };
+  absl::StatusOr<Acceptor> acceptor = Acceptor::Make(
+      base::UniqueFd(kListenerFd), {.allowed_uids = node->allowed_uids}, serve);
   if (!acceptor.ok()) Die("listen", acceptor.status());
 
   BrokerClient broker(base::UniqueFd(kBrokerFd), [&acceptor] { acceptor->Stop(); });
@@ -58,7 +61,8 @@ int Main() {
   const absl::Status ended = acceptor->Run();
   if (!ended.ok()) Die("accept", ended);
 
-  // A frontend without a broker is of no use; the supervisor starts the next one with a new connection.
+  // A frontend without a broker is of no use; the supervisor starts the next one with a new
+  // connection.
   base::Log(base::Severity::kError, "the broker has gone");
   serving.Shutdown(kLastWords);
   _exit(1);

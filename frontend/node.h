@@ -10,8 +10,8 @@
 
 namespace bulkhead::frontend {
 
-// What the frontend needs to know of the node's configuration, as plain values: gRPC threads read it side by side,
-// which Cap'n Proto readers do not allow.
+// What the frontend needs to know of the node's configuration, as plain values: gRPC threads read
+// it side by side, which Cap'n Proto readers do not allow.
 struct Node {
   struct Runtime {
     std::string name;

@@ -20,8 +20,8 @@ constexpr int kMaxStreams = 256;
 constexpr int kMaxMetadataBytes = 16 << 10;
 constexpr int kKeepaliveMs = 60 * 1000;
 constexpr int kKeepaliveTimeoutMs = 20 * 1000;
-// A call blocks its thread. More calls than this at once are refused with RESOURCE_EXHAUSTED. Below the profile's
-// limit of threads, which gRPC's own and the broker's come on top of.
+// A call blocks its thread. More calls than this at once are refused with RESOURCE_EXHAUSTED. Below
+// the profile's limit of threads, which gRPC's own and the broker's come on top of.
 constexpr int kMaxThreads = 192;
 constexpr size_t kMaxMemoryBytes = 128 << 20;
 

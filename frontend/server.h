@@ -13,7 +13,8 @@ class Service;
 
 namespace bulkhead::frontend {
 
-// Called once, before the first Server, with the log already set up: gRPC's own lines go to our log.
+// Called once, before the first Server, with the log already set up: gRPC's own lines go to our
+// log.
 void SetUpGrpc();
 
 // The gRPC server of both services. It listens nowhere: connections are given to it.

@@ -5,8 +5,9 @@
 
 namespace bulkhead::validate {
 
-// INVALID_ARGUMENT naming the CRI field ("config.mounts[2].host_path: ...") for the first thing wrong. UNIMPLEMENTED for
-// what a later version brings (devices by CDI, image mounts, localhost seccomp).
+// INVALID_ARGUMENT naming the CRI field ("config.mounts[2].host_path: ...") for the first thing
+// wrong. UNIMPLEMENTED for what a later version brings (devices by CDI, image mounts, localhost
+// seccomp).
 absl::Status CheckContainerConfig(schema::ContainerConfig::Reader config);
 
 // argv of an exec: 1 to 4,096 arguments, no NUL, 1 MiB in all.

@@ -232,7 +232,9 @@ TEST(ContainerConfig, ASeccompProfileOfTheNodeIsForLater) {
 absl::Status CheckArgv(const std::vector<std::string>& argv) {
   capnp::MallocMessageBuilder message;
   auto list = message.initRoot<ContainerConfig>().initCommand(argv.size());
-  for (size_t i = 0; i < argv.size(); ++i) list.set(i, kj::StringPtr(argv[i].data(), argv[i].size()));
+  for (size_t i = 0; i < argv.size(); ++i) {
+    list.set(i, kj::StringPtr(argv[i].data(), argv[i].size()));
+  }
   return CheckArguments("cmd", list.asReader());
 }
 

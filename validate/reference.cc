@@ -92,7 +92,8 @@ bool IsHex(absl::string_view text) {
   });
 }
 
-// Whether what stands before the first slash is a registry, not part of a repository on the default.
+// Whether what stands before the first slash is a registry, not part of a repository on the
+// default.
 bool NamesRegistry(absl::string_view first) {
   return first == "localhost" || first.find_first_of(".:[") != absl::string_view::npos ||
          std::any_of(first.begin(), first.end(), absl::ascii_isupper);

@@ -6,15 +6,16 @@
 #include "absl/strings/string_view.h"
 #include "schema/image.capnp.h"
 
-// Checks that the frontend makes first and the broker makes again: one pure function for both, so that they cannot
-// differ (V50). Everything here works on typed values; nothing does I/O.
+// Checks that the frontend makes first and the broker makes again: one pure function for both, so
+// that they cannot differ (V50). Everything here works on typed values; nothing does I/O.
 namespace bulkhead::validate {
 
 inline constexpr char kDefaultRegistry[] = "docker.io";
 inline constexpr char kDefaultTag[] = "latest";
 
-// Parses what a user writes ("busybox", "host:5000/a/b:tag@sha256:...") by the distribution-spec grammar and fills
-// in the defaults. INVALID_ARGUMENT beginning with field for anything else: a transport, a path, upper case.
+// Parses what a user writes ("busybox", "host:5000/a/b:tag@sha256:...") by the distribution-spec
+// grammar and fills in the defaults. INVALID_ARGUMENT beginning with field for anything else: a
+// transport, a path, upper case.
 absl::Status ParseReference(absl::string_view field, absl::string_view text,
                             schema::ImageReference::Builder out);
 

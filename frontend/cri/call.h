@@ -12,7 +12,8 @@
 #include "ipc/guard.h"
 #include "ipc/status_codec.h"
 
-// What every RPC works with. An RPC is a function of a Call and its request in rpcs.h; it knows no gRPC.
+// What every RPC works with. An RPC is a function of a Call and its request in rpcs.h; it knows no
+// gRPC.
 namespace bulkhead::frontend {
 
 namespace v1 = ::runtime::v1;
@@ -25,7 +26,8 @@ struct Call {
   absl::Time client_deadline = absl::InfiniteFuture();
 };
 
-// How long the broker may take, whatever the client allows. RunPodSandbox: ten seconds less than kubelet waits.
+// How long the broker may take, whatever the client allows. RunPodSandbox: ten seconds less than
+// kubelet waits.
 inline constexpr absl::Duration kUsualLimit = absl::Seconds(120);
 inline constexpr absl::Duration kRunPodLimit = absl::Seconds(230);
 // Where the client may set none: pulls, and the execs of life cycle hooks.

@@ -10,7 +10,8 @@
 
 namespace bulkhead::frontend {
 
-// How often each RPC was called and how often it failed, since the start. Status tells it when asked for details.
+// How often each RPC was called and how often it failed, since the start. Status tells it when
+// asked for details.
 class CallCounts {
  public:
   struct Count {

@@ -7,8 +7,9 @@
 
 namespace bulkhead::frontend {
 
-// Whether id can name anything: 1 to 64 lower-case hex digits. INVALID_ARGUMENT where it is empty, since an empty
-// prefix would fit everything; NOT_FOUND "<what> <id>: not found" where nothing can have that id.
+// Whether id can name anything: 1 to 64 lower-case hex digits. INVALID_ARGUMENT where it is empty,
+// since an empty prefix would fit everything; NOT_FOUND "<what> <id>: not found" where nothing can
+// have that id.
 absl::Status CheckId(absl::string_view field, absl::string_view what, const std::string& id);
 
 // For calls where an id that is gone is a success: NOT_FOUND becomes OK.

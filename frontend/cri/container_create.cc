@@ -25,7 +25,8 @@ absl::StatusOr<std::string> StoreName(const Call& call, const std::string& text)
 
 }  // namespace
 
-// sandbox_config is not read: it is the pod's configuration once more, and the one that the pod was made with counts.
+// sandbox_config is not read: it is the pod's configuration once more, and the one that the pod was
+// made with counts.
 absl::Status CreateContainer(const Call& call, const v1::CreateContainerRequest& request,
                              v1::CreateContainerResponse& response) {
   BULKHEAD_RETURN_IF_ERROR(CheckId("pod_sandbox_id", "pod", request.pod_sandbox_id()));

@@ -10,7 +10,8 @@
 namespace bulkhead::frontend {
 namespace {
 
-// kubelet refuses an answer of more than 16 MiB as a whole, and would then know nothing of the exit code.
+// kubelet refuses an answer of more than 16 MiB as a whole, and would then know nothing of the exit
+// code.
 constexpr size_t kMaxOutputBytes = (16 << 20) - (64 << 10);
 
 std::string Cut(capnp::Data::Reader data, size_t max) {

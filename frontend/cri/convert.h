@@ -9,9 +9,10 @@
 #include "schema/image.capnp.h"
 #include "schema/pod.capnp.h"
 
-// Between the messages of CRI and the typed form that the broker takes. To: what the schema cannot carry is refused
-// with INVALID_ARGUMENT, or UNIMPLEMENTED where a later version brings it, and the error names the field; nothing is
-// dropped without a comment that says why nothing is lost. From: never fails.
+// Between the messages of CRI and the typed form that the broker takes. To: what the schema cannot
+// carry is refused with INVALID_ARGUMENT, or UNIMPLEMENTED where a later version brings it, and the
+// error names the field; nothing is dropped without a comment that says why nothing is lost. From:
+// never fails.
 namespace bulkhead::frontend {
 
 namespace v1 = ::runtime::v1;
@@ -19,7 +20,8 @@ namespace v1 = ::runtime::v1;
 // Converts and checks (validate/pod.h).
 absl::Status ToPodConfig(const v1::PodSandboxConfig& in, const std::string& handler,
                          schema::PodConfig::Builder out);
-// Converts and checks (validate/container.h). image: the name under which the store knows it (image_name.h).
+// Converts and checks (validate/container.h). image: the name under which the store knows it
+// (image_name.h).
 absl::Status ToContainerConfig(const v1::ContainerConfig& in, const std::string& image,
                                schema::ContainerConfig::Builder out);
 
@@ -31,7 +33,8 @@ absl::Status ToUserNamespace(absl::string_view field, const v1::NamespaceOption&
 void ToResources(const v1::LinuxContainerResources& in, schema::Resources::Builder out);
 absl::Status ToSecurityContext(const v1::LinuxContainerSecurityContext& in,
                                schema::SecurityContext::Builder out);
-// Refuses what only a node with AppArmor or SELinux could do; "no confinement" and "the default" are fine.
+// Refuses what only a node with AppArmor or SELinux could do; "no confinement" and "the default"
+// are fine.
 absl::Status CheckAppArmor(absl::string_view field, bool given, const v1::SecurityProfile& in);
 absl::Status CheckSelinux(absl::string_view field, const v1::SELinuxOption& in);
 

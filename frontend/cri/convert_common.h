@@ -16,8 +16,8 @@ namespace bulkhead::frontend {
 using StringMap = google::protobuf::Map<std::string, std::string>;
 using Strings = google::protobuf::RepeatedPtrField<std::string>;
 
-// With its length: kj would take a std::string to end at its first NUL, and the check behind it would see a text that
-// is not what the client sent.
+// With its length: kj would take a std::string to end at its first NUL, and the check behind it
+// would see a text that is not what the client sent.
 inline kj::StringPtr Text(const std::string& text) { return {text.data(), text.size()}; }
 inline kj::ArrayPtr<const kj::byte> Bytes(const std::string& bytes) {
   return kj::arrayPtr(reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size());

@@ -25,7 +25,8 @@ absl::Status CheckMountIsCarried(const std::string& field, const v1::Mount& in) 
   if (!v1::MountPropagation_IsValid(in.propagation())) {
     return Refuse(field + ".propagation", "unknown");
   }
-  // selinux_relabel asks for a label that a node without SELinux does not keep: nothing is to be done.
+  // selinux_relabel asks for a label that a node without SELinux does not keep: nothing is to be
+  // done.
   return absl::OkStatus();
 }
 

@@ -9,7 +9,8 @@
 namespace bulkhead::frontend {
 namespace {
 
-// "", "uid", "uid:gid", "name" or "name:group": kubelet wants to know whether it is a number that is not 0.
+// "", "uid", "uid:gid", "name" or "name:group": kubelet wants to know whether it is a number that
+// is not 0.
 void FromUser(const std::string& written, v1::Image* out) {
   const std::pair<std::string, std::string> parts =
       absl::StrSplit(written, absl::MaxSplits(':', 1));

@@ -46,8 +46,24 @@ absl::Status ToPortMappings(const v1::PodSandboxConfig& in, PodConfig::Builder o
   return absl::OkStatus();
 }
 
-// A pod here has no process of its own: its namespaces are pinned. So what only such a process would obey (its user,
-// groups, read-only rootfs and seccomp) changes nothing; each container brings its own.
+absl::Status ToNamespaces(const v1::NamespaceOption& in, PodConfig::Builder out) {
+  const std::string field = kNamespaces;
+  schema::NamespaceMode mode;
+  BULKHEAD_RETURN_IF_ERROR(ToNamespaceMode(field + ".network", in.network(), &mode));
+  out.setNetwork(mode);
+  BULKHEAD_RETURN_IF_ERROR(ToNamespaceMode(field + ".pid", in.pid(), &mode));
+  out.setPid(mode);
+  BULKHEAD_RETURN_IF_ERROR(ToNamespaceMode(field + ".ipc", in.ipc(), &mode));
+  out.setIpc(mode);
+  if (!in.target_id().empty()) return Refuse(field + ".target_id", "a pod joins no container");
+  BULKHEAD_RETURN_IF_ERROR(ToUserNamespace(field, in, &mode));
+  out.setUserNamespace(mode);
+  return absl::OkStatus();
+}
+
+// A pod here has no process of its own: its namespaces are pinned. So what only such a process
+// would obey (its user, groups, read-only rootfs and seccomp) changes nothing; each container
+// brings its own.
 absl::Status ToPodSecurity(const v1::LinuxSandboxSecurityContext& in, PodConfig::Builder out) {
   if (in.has_run_as_group() && !in.has_run_as_user()) {
     return Refuse(absl::StrCat(kSecurity, ".run_as_group"), "needs run_as_user");
@@ -60,22 +76,8 @@ absl::Status ToPodSecurity(const v1::LinuxSandboxSecurityContext& in, PodConfig:
   BULKHEAD_RETURN_IF_ERROR(
       CheckAppArmor(absl::StrCat(kSecurity, ".apparmor"), in.has_apparmor(), in.apparmor()));
 
-  const v1::NamespaceOption& options = in.namespace_options();
-  schema::NamespaceMode mode;
-  BULKHEAD_RETURN_IF_ERROR(
-      ToNamespaceMode(absl::StrCat(kNamespaces, ".network"), options.network(), &mode));
-  out.setNetwork(mode);
-  BULKHEAD_RETURN_IF_ERROR(ToNamespaceMode(absl::StrCat(kNamespaces, ".pid"), options.pid(), &mode));
-  out.setPid(mode);
-  BULKHEAD_RETURN_IF_ERROR(ToNamespaceMode(absl::StrCat(kNamespaces, ".ipc"), options.ipc(), &mode));
-  out.setIpc(mode);
-  if (!options.target_id().empty()) {
-    return Refuse(absl::StrCat(kNamespaces, ".target_id"), "a pod joins no container");
-  }
-  BULKHEAD_RETURN_IF_ERROR(ToUserNamespace(kNamespaces, options, &mode));
-  out.setUserNamespace(mode);
   out.setPrivileged(in.privileged());
-  return absl::OkStatus();
+  return ToNamespaces(in.namespace_options(), out);
 }
 
 // overhead and resources only tell what kubelet has already written into the pod's own cgroup.

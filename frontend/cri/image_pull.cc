@@ -23,8 +23,8 @@ absl::Status PullImage(const Call& call, const v1::PullImageRequest& request,
   auto reference = question.params().initReference();
   BULKHEAD_RETURN_IF_ERROR(
       validate::ParseReference("image.image", request.image().image(), reference));
-  // Beside a digest a tag says nothing, and must not come to name this image: "app:1@sha256:..." is not what the
-  // registry has under app:1.
+  // Beside a digest a tag says nothing, and must not come to name this image: "app:1@sha256:..." is
+  // not what the registry has under app:1.
   if (reference.getDigest().getBytes().size() != 0) reference.setTag("");
   BULKHEAD_ASSIGN_OR_RETURN(
       const auto answer, Ask(call, &Broker::Client::pullImageRequest, question, kLongLimit));

@@ -7,7 +7,8 @@
 #include "schema/image.capnp.h"
 #include "schema/pod.capnp.h"
 
-// The free-form part of verbose answers: JSON for people and for crictl. Nothing of it is a promise.
+// The free-form part of verbose answers: JSON for people and for crictl. Nothing of it is a
+// promise.
 namespace bulkhead::frontend {
 
 // Bytes that are not UTF-8 are replaced, since the answer must be.

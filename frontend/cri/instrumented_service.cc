@@ -127,7 +127,8 @@ class Runtime final : public v1::RuntimeService::Service {
   BULKHEAD_LATER(CheckpointPod)
   BULKHEAD_LATER(RestorePod)
 
-  // kubelet asks PodSandboxStats with an empty id whether statistics are there: this is the answer for "no".
+  // kubelet asks PodSandboxStats with an empty id whether statistics are there: this is the answer
+  // for "no".
   BULKHEAD_LATER(PodSandboxStats)
   BULKHEAD_LATER(ContainerStats)
   BULKHEAD_LATER(ListContainerStats)

@@ -3,8 +3,8 @@
 #include "absl/status/status.h"
 #include "frontend/cri/call.h"
 
-// The RPCs of CRI v1 that are there, one function and one file each. Each checks its request, asks the broker and
-// converts the answer; errors name the field of the request.
+// The RPCs of CRI v1 that are there, one function and one file each. Each checks its request, asks
+// the broker and converts the answer; errors name the field of the request.
 namespace bulkhead::frontend {
 
 #define BULKHEAD_CRI_RPC(Name)                                        \

@@ -20,7 +20,8 @@ absl::Status PodSandboxStatus(const Call& call, const v1::PodSandboxStatusReques
   if (!request.verbose()) return absl::OkStatus();
 
   (*response.mutable_info())["info"] = PodInfo(results.getPod());
-  // These are for kubelets that follow GetContainerEvents, which is not there yet; others do not look.
+  // These are for kubelets that follow GetContainerEvents, which is not there yet; others do not
+  // look.
   for (const auto container : results.getContainers()) {
     FromContainerStatus(container, schema::Image::Reader(), response.add_containers_statuses());
   }
