@@ -34,18 +34,12 @@ constexpr Syscall kSyscalls[] = {
     {SCMP_SYS(fsconfig), "the pod's /dev/shm"},
     {SCMP_SYS(fsmount), "the pod's /dev/shm"},
     {SCMP_SYS(open_tree), "take a namespace as a mount"},
-    {SCMP_SYS(mount_setattr), "pins do not propagate"},
     {SCMP_SYS(move_mount), "pin it"},
     {SCMP_SYS(mount), "pin it"},
     {SCMP_SYS(umount2), "unpin it"},
     {SCMP_SYS(mkdirat), "the pod's directory"},
     {SCMP_SYS(unlinkat), "the pod's directory goes"},
-    {SCMP_SYS(fchdir), "unmount by a name below the pod's directory"},
     {SCMP_SYS(fchmod), "resolv.conf and hostname are readable by all"},
-    {SCMP_SYS(fchmodat), "resolv.conf and hostname are readable by all"},
-    {SCMP_SYS(umask), "resolv.conf and hostname are readable by all"},
-    {SCMP_SYS(renameat), "whole files or none"},
-    {SCMP_SYS(fstatfs), "whether a pin is a namespace"},
 };
 
 }  // namespace

@@ -16,19 +16,23 @@
 #include "security/enforce/spawn.h"
 #include "security/profile.h"
 
-// The real program of a worker, started as the spawner starts it and spoken to as the broker does. Needs root.
+// The real program of a worker, started as the spawner starts it and spoken to as the broker does.
+// Needs root.
 namespace bulkhead::worker {
 
 class LiveWorker {
  public:
-  // directory: where the programs lie.
-  LiveWorker(const security::Profile& profile, const std::string& directory) {
+  // directory: where the programs lie. dirs: fd 4 and so on.
+  LiveWorker(const security::Profile& profile, const std::string& directory,
+             const std::vector<int>& dirs = {}) {
     base::UniqueFd program(
         open(absl::StrCat(directory, "/bulkhead-worker-", profile.name).c_str(),
              O_PATH | O_CLOEXEC));
     base::FdPair control = *base::MakeSocketPair(SOCK_STREAM);
-    absl::StatusOr<security::Spawned> spawned = security::Spawn(
-        profile, {.program = program.get(), .fds = {control.second.get()}});
+    std::vector<int> fds = {control.second.get()};
+    fds.insert(fds.end(), dirs.begin(), dirs.end());
+    absl::StatusOr<security::Spawned> spawned =
+        security::Spawn(profile, {.program = program.get(), .fds = fds});
     EXPECT_TRUE(spawned.ok()) << spawned.status();
     if (!spawned.ok()) return;
     child_ = *std::move(spawned);
@@ -53,8 +57,9 @@ class LiveWorker {
     EXPECT_TRUE(sent.ok()) << sent;
   }
 
-  ipc::Received Receive() {
-    absl::StatusOr<ipc::Received> result = ipc::Receive(socket_.get(), {}, Patience());
+  ipc::Received Receive(int max_fds = 0) {
+    absl::StatusOr<ipc::Received> result =
+        ipc::Receive(socket_.get(), {.max_fds = max_fds}, Patience());
     EXPECT_TRUE(result.ok()) << result.status();
     if (!result.ok()) abort();
     return *std::move(result);
