@@ -9,6 +9,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -101,7 +102,7 @@ class LaunchFixture : public testing::Test {
     }
     fs::copy_file("/bin/busybox", dir_ / "image/bin/busybox");
     for (const char* applet : {"sh", "cat", "echo", "id", "ls", "pwd", "env", "sleep", "tail", "true",
-                               "grep", "tty", "touch", "yes", "head", "stat", "hostname"}) {
+                               "grep", "tty", "readlink", "touch", "yes", "head", "stat", "hostname"}) {
       fs::create_symlink("busybox", dir_ / "image/bin" / applet);
     }
   }
@@ -181,6 +182,7 @@ class LaunchFixture : public testing::Test {
     base::UniqueFd listener = Listen();
     std::vector<int> fds = {rootfs.get(), listener.get()};
     for (const base::UniqueFd& volume : volumes_) fds.push_back(volume.get());
+    if (pidfd_) fds.push_back(pidfd_.get());
     const absl::Status status = RunJob(message, fds);
     launched_ = launched_ || status.ok();
     return status;
@@ -337,6 +339,7 @@ class LaunchFixture : public testing::Test {
   const std::string id_ = base::NewId();
   const std::string cgroup_parent_ = absl::StrCat("/bulkhead-test-", getpid());
   std::vector<base::UniqueFd> volumes_;
+  base::UniqueFd pidfd_;  // goes with create
   pid_t monitor_ = -1;
   bool launched_ = false;
 };

@@ -5,6 +5,16 @@ namespace {
 
 using testing::HasSubstr;
 
+// What a process has for itself, beside the pages of its program.
+int PrivateDirtyKb(const std::string& proc) {
+  std::ifstream rollup(proc + "/smaps_rollup");
+  for (std::string word; rollup >> word;) {
+    int kb = 0;
+    if (word == "Private_Dirty:" && rollup >> kb) return kb;
+  }
+  return 1 << 30;
+}
+
 TEST_F(LaunchFixture, FromCreatedToDeleted) {
   ASSERT_TRUE(Create({"/bin/sh", "-c", "echo out; echo err >&2; exit 3"}).ok());
   EXPECT_TRUE(fs::exists(Bundle() / "config.json"));
@@ -188,11 +198,34 @@ TEST_F(LaunchFixture, TheMonitorHoldsNoPower) {
   EXPECT_EQ(*base::ReadFile(proc + "/environ", 1 << 16), "");
   // The node's mounts and the container's rootfs are not held by it.
   EXPECT_THAT(*base::ReadFile(proc + "/mounts", 1 << 20), testing::Not(HasSubstr("rootfs")));
-  RecordProperty("smaps_rollup", *base::ReadFile(proc + "/smaps_rollup", 1 << 16));
-  std::ifstream rollup(proc + "/smaps_rollup");
-  for (std::string line; std::getline(rollup, line);) {
-    if (line.rfind("Pss:", 0) == 0 || line.rfind("Rss:", 0) == 0) printf("%s\n", line.c_str());
+  EXPECT_LT(PrivateDirtyKb(proc), 1024) << "one monitor a container must stay small";
+}
+
+TEST_F(LaunchFixture, JoinsThePidNamespaceOfAnotherProcess) {
+  const pid_t other = static_cast<pid_t>(syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0));
+  if (other == 0) {
+    pause();
+    _exit(0);
   }
+  pidfd_.Reset(static_cast<int>(syscall(SYS_pidfd_open, other, 0)));
+  const fs::path expected = fs::read_symlink(absl::StrCat("/proc/", other, "/ns/pid"));
+  Run({"/bin/sh", "-c", "readlink /proc/self/ns/pid"},
+      [](auto spec) { spec.getNamespaces().setPid(Source::TARGET); });
+  EXPECT_EQ(WaitFor(State::EXITED).exit_code, 0);
+  EXPECT_EQ(Output(), absl::StrCat(expected.string(), "\n"));
+  kill(other, SIGKILL);
+  waitpid(other, nullptr, 0);
+}
+
+TEST_F(LaunchFixture, ATargetThatHasEndedIsRefused) {
+  const pid_t other = fork();
+  if (other == 0) _exit(0);
+  pidfd_.Reset(static_cast<int>(syscall(SYS_pidfd_open, other, 0)));
+  waitpid(other, nullptr, 0);
+  const absl::Status status = Create(
+      {"/bin/true"}, [](auto spec) { spec.getNamespaces().setPid(Source::TARGET); });
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  EXPECT_TRUE(NothingIsLeft());
 }
 
 }  // namespace
