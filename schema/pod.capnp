@@ -20,7 +20,7 @@ struct PodConfig {
   namespace @2 :Text;
   attempt @3 :UInt32;
   # (name, namespace, uid, attempt) is the key under which a retried request joins the first.
-  hostname @4 :Text;         # empty: the node's (host network) or the pod's name
+  hostname @4 :Text;         # empty: the node's
   logDirectory @5 :Text;     # absolute, clean, or empty: no logs
   dnsServers @6 :List(Text);
   dnsSearches @7 :List(Text);

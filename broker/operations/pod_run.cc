@@ -51,7 +51,7 @@ absl::Status MakeNamespaces(Fiber& fiber, Broker& broker, const PodObject& pod) 
   make.setNewNetwork(own_network);
   make.setNewUts(own_network);
   make.setNewIpc(config.getIpc() != schema::NamespaceMode::NODE);
-  make.setHostname(config.getHostname().size() > 0 ? config.getHostname() : config.getName());
+  make.setHostname(config.getHostname());
   make.setShmBytes(kShmBytes);
   make.setSysctls(config.getSysctls());
   make.setDnsServers(config.getDnsServers());

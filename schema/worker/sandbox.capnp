@@ -19,7 +19,7 @@ struct SandboxJob {
     newNetwork @0 :Bool;     # with loopback up
     newIpc @1 :Bool;
     newUts @2 :Bool;
-    hostname @3 :Text;       # set where newUts
+    hostname @3 :Text;       # set where newUts; empty: the node's own
     shmBytes @4 :UInt64;     # size of /dev/shm where newIpc
     sysctls @5 :List(Common.Label);
     # Written inside the new namespaces; the grammar and the allowed set are security/policy/sysctl.h,

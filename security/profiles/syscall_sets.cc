@@ -161,6 +161,8 @@ constexpr Syscall kThread[] = {
     {SCMP_SYS(set_robust_list), "start of a thread"},
     {SCMP_SYS(rseq), "start of a thread"},
     {SCMP_SYS(prctl), "name of a thread", kThreadName},
+    {SCMP_SYS(sched_getscheduler), "pthread_create: a new thread inherits it"},
+    {SCMP_SYS(sched_getparam), "pthread_create: a new thread inherits it"},
 };
 static_assert(EveryRowHasReason(kThread));
 

@@ -40,7 +40,9 @@ absl::StatusOr<std::string> ResolvConf(schema::SandboxJob::Make::Reader make) {
 }
 
 absl::StatusOr<std::string> Hostname(schema::SandboxJob::Make::Reader make) {
-  if (make.getNewUts()) return absl::StrCat(make.getHostname().cStr(), "\n");
+  if (make.getNewUts() && make.getHostname().size() > 0) {
+    return absl::StrCat(make.getHostname().cStr(), "\n");
+  }
   return base::ReadFile(kNodeHostname, 2 * kMaxHostnameBytes);
 }
 

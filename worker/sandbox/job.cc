@@ -20,9 +20,12 @@ constexpr size_t kMaxSysctls = 64;
 
 absl::string_view View(capnp::Text::Reader text) { return {text.begin(), text.size()}; }
 
+// Else the pod goes by the node's name.
+bool IsNamed(Make make) { return make.getNewUts() && make.getHostname().size() > 0; }
+
 // Everything that can be refused is refused before anything is made.
 absl::Status CheckMake(Make make) {
-  if (make.getNewUts()) BULKHEAD_RETURN_IF_ERROR(CheckHostname(View(make.getHostname())));
+  if (IsNamed(make)) BULKHEAD_RETURN_IF_ERROR(CheckHostname(View(make.getHostname())));
   // tmpfs takes 0 for no limit.
   if (make.getNewIpc() && make.getShmBytes() == 0) {
     return absl::InvalidArgumentError("shmBytes: must not be 0");
@@ -43,7 +46,7 @@ absl::Status FillPodDirectory(int pod, Make make) {
   if (make.getNewIpc()) BULKHEAD_RETURN_IF_ERROR(MountShm(pod, make.getShmBytes()));
   BULKHEAD_RETURN_IF_ERROR(EnterNewNamespaces(make));
   if (make.getNewNetwork()) BULKHEAD_RETURN_IF_ERROR(SetUpNetwork());
-  if (make.getNewUts()) BULKHEAD_RETURN_IF_ERROR(SetHostname(View(make.getHostname())));
+  if (IsNamed(make)) BULKHEAD_RETURN_IF_ERROR(SetHostname(View(make.getHostname())));
   BULKHEAD_RETURN_IF_ERROR(ApplySysctls(make.getSysctls()));
   return PinNamespaces(pod, make);
 }

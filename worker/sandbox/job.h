@@ -5,8 +5,9 @@
 
 namespace bulkhead::sandbox {
 
-// Makes a pod's namespaces and files, all or none, or removes them. run: fd of <run_dir>. The caller must run in the
-// node's namespaces; after a make it is in the pod's and must end. INVALID_ARGUMENT: the job, by field.
+// Makes a pod's namespaces and files, all or none, or removes them. run: fd of <run_dir>. The
+// caller must run in the node's namespaces; after a make it is in the pod's and must end.
+// INVALID_ARGUMENT: the job, by field.
 absl::Status RunSandboxJob(schema::SandboxJob::Reader job, int run);
 
 }  // namespace bulkhead::sandbox

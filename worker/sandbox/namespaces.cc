@@ -27,8 +27,7 @@ absl::StatusOr<base::UniqueFd> OpenSysctls() {
 
 absl::Status WriteSysctl(int sysctls, const std::string& path, absl::string_view value) {
   BULKHEAD_ASSIGN_OR_RETURN(
-      base::UniqueFd fd,
-      base::OpenAt(sysctls, path, O_WRONLY, base::Resolve::kBeneathNoSymlinks));
+      base::UniqueFd fd, base::OpenAt(sysctls, path, O_WRONLY, base::Resolve::kBeneathNoSymlinks));
   const std::string line = absl::StrCat(value, "\n");
   const ssize_t put = write(fd.get(), line.data(), line.size());
   if (put < 0) return base::ErrnoStatus(absl::StrCat("write ", path));
@@ -87,12 +86,11 @@ absl::Status ApplySysctls(capnp::List<schema::Label>::Reader sysctls) {
   if (sysctls.size() == 0) return absl::OkStatus();
   BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd directory, OpenSysctls());
   for (const auto sysctl : sysctls) {
-    BULKHEAD_ASSIGN_OR_RETURN(const std::string path,
-                              security::SysctlPath(sysctl.getKey().cStr()));
+    BULKHEAD_ASSIGN_OR_RETURN(const std::string path, security::SysctlPath(sysctl.getKey().cStr()));
     const absl::Status status = WriteSysctl(directory.get(), path, sysctl.getValue().cStr());
     if (status.ok()) continue;
-    return absl::InvalidArgumentError(absl::StrCat(
-        "config.linux.sysctls[", sysctl.getKey().cStr(), "]: ", status.message()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("config.linux.sysctls[", sysctl.getKey().cStr(), "]: ", status.message()));
   }
   return absl::OkStatus();
 }
@@ -111,9 +109,9 @@ absl::Status MountShm(int pod, uint64_t bytes) {
                           {{"source", "shm"}, {"mode", "1777"}, {"size", absl::StrCat(bytes)}},
                           MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
   BULKHEAD_RETURN_IF_ERROR(base::MakeDirectory(pod, kShmMount, 0711));
-  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd target,
-                            base::OpenAt(pod, kShmMount, O_PATH | O_DIRECTORY,
-                                         base::Resolve::kBeneathNoSymlinks));
+  BULKHEAD_ASSIGN_OR_RETURN(
+      base::UniqueFd target,
+      base::OpenAt(pod, kShmMount, O_PATH | O_DIRECTORY, base::Resolve::kBeneathNoSymlinks));
   return base::Annotate(base::AttachMount(mount.get(), target.get()), "mount shm");
 }
 

@@ -20,7 +20,8 @@ constexpr int kMaxStackedMounts = 16;
 std::string PodPath(const std::string& pod_id) { return absl::StrCat(kPods, "/", pod_id); }
 
 absl::Status Unmount(int pod, const char* name) {
-  // umount2 knows no directory fd; the link of procfs leads to the same directory whatever its path is now.
+  // umount2 knows no directory fd; the link of procfs leads to the same directory whatever its path
+  // is now.
   const std::string path = absl::StrCat("/proc/self/fd/", pod, "/", name);
   for (int i = 0; i < kMaxStackedMounts; ++i) {
     if (umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0) continue;
@@ -36,10 +37,10 @@ absl::Status Unmount(int pod, const char* name) {
 absl::StatusOr<base::UniqueFd> MakePodDirectory(int run, const std::string& pod_id) {
   BULKHEAD_RETURN_IF_ERROR(base::MakeDirectory(run, kPods, kMode));
   const std::string path = PodPath(pod_id);
-  if (mkdirat(run, path.c_str(), kMode) != 0) return base::ErrnoStatus(absl::StrCat("mkdir ", path));
-  BULKHEAD_ASSIGN_OR_RETURN(
-      base::UniqueFd fd,
-      base::OpenAt(run, path, O_RDONLY | O_DIRECTORY, base::Resolve::kBeneathNoSymlinks));
+  if (mkdirat(run, path.c_str(), kMode) != 0)
+    return base::ErrnoStatus(absl::StrCat("mkdir ", path));
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd fd, base::OpenAt(run, path, O_RDONLY | O_DIRECTORY,
+                                                            base::Resolve::kBeneathNoSymlinks));
   if (fchmod(fd.get(), kMode) != 0) return base::ErrnoStatus(absl::StrCat("chmod ", path));
   return fd;
 }

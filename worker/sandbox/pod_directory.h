@@ -15,10 +15,12 @@ inline constexpr char kShmMount[] = "shm";
 inline constexpr char kResolvConf[] = "resolv.conf";
 inline constexpr char kHostname[] = "hostname";
 
-// Makes the empty directory and returns it. run: fd of <run_dir>. ALREADY_EXISTS where there is one.
+// Makes the empty directory and returns it. run: fd of <run_dir>. ALREADY_EXISTS where there is
+// one.
 absl::StatusOr<base::UniqueFd> MakePodDirectory(int run, const std::string& pod_id);
 
-// Unmounts the pins and deletes the directory, whatever is left of it; success where there is nothing.
+// Unmounts the pins and deletes the directory, whatever is left of it; success where there is
+// nothing.
 absl::Status RemovePodDirectory(int run, const std::string& pod_id);
 
 // An empty file of the directory, to mount on.

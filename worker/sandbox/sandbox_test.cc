@@ -205,6 +205,18 @@ TEST_F(SandboxTest, TakesTheNodesFilesForAPodOfTheNode) {
   EXPECT_EQ(Mounts(), 0);
 }
 
+TEST_F(SandboxTest, GoesByTheNodesNameWhereItHasNone) {
+  MakeGood([](auto make) { make.setNewUts(true); });
+  char name[65] = "";
+  gethostname(name, sizeof(name));
+  EXPECT_EQ(Read(pod_ / "hostname"), absl::StrCat(name, "\n"));
+  Inside({"uts"}, [&] {
+    char inside[65] = "";
+    gethostname(inside, sizeof(inside));
+    EXPECT_STREQ(inside, name);
+  });
+}
+
 TEST_F(SandboxTest, RefusesAnOversizedResolvConfOfTheNode) {
   MakeInChild(
       [&](auto make) {
@@ -314,18 +326,26 @@ TEST_F(SandboxTest, CannotReachTheNodesPartOfNet) {
 TEST_F(SandboxTest, RefusesBeforeMakingAnything) {
   const std::vector<Fill> bad = {
       [](auto make) { make.setHostname("a b"); },
-      [](auto make) { make.setHostname(""); },
       [](auto make) { make.setHostname(std::string(65, 'a')); },
       [](auto make) { make.setShmBytes(0); },
       [](auto make) { make.initDnsServers(1).set(0, "x"); },
-      [](auto make) { SetSysctls(make, {{"kernel.core_pattern", "x"}}); },
-      [](auto make) { SetSysctls(make, {{"net/../kernel/core_pattern", "x"}}); },
-      [](auto make) { make.setNewNetwork(false), SetSysctls(make, {{"net.ipv4.ip_forward", "1"}}); },
-      [](auto make) { make.setNewIpc(false), SetSysctls(make, {{"kernel.sem", "1"}}); },
+      [](auto make) {
+        SetSysctls(make, {{"kernel.core_pattern", "x"}});
+      },
+      [](auto make) {
+        SetSysctls(make, {{"net/../kernel/core_pattern", "x"}});
+      },
+      [](auto make) {
+        make.setNewNetwork(false), SetSysctls(make, {{"net.ipv4.ip_forward", "1"}});
+      },
+      [](auto make) {
+        make.setNewIpc(false), SetSysctls(make, {{"kernel.sem", "1"}});
+      },
   };
   for (const Fill& fill : bad) {
-    MakeInChild([&](auto make) { Everything(make), fill(make); },
-                [](absl::Status status) { EXPECT_TRUE(absl::IsInvalidArgument(status)) << status; });
+    MakeInChild(
+        [&](auto make) { Everything(make), fill(make); },
+        [](absl::Status status) { EXPECT_TRUE(absl::IsInvalidArgument(status)) << status; });
     EXPECT_FALSE(fs::exists(run_ / "pods"));
   }
 }
