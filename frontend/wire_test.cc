@@ -99,7 +99,7 @@ TEST_F(Wire, WhatIsGoneIsStoppedAndRemoved) {
   v1::StopPodSandboxResponse stop_pod_response;
   v1::RemoveContainerRequest remove;
   v1::RemoveContainerResponse remove_response;
-  for (const std::string id : {kPodId, std::string("gone"), std::string("../x")}) {
+  for (const std::string& id : {kPodId, std::string("gone"), std::string("../x")}) {
     stop_pod.set_pod_sandbox_id(id);
     EXPECT_TRUE(RUNTIME(StopPodSandbox, stop_pod, &stop_pod_response).ok()) << id;
     remove.set_container_id(id);

@@ -379,7 +379,8 @@ TEST(ToContainerConfig, ReadsTheOlderSeccompField) {
     auto out = message.initRoot<schema::SecurityContext>();
     ASSERT_TRUE(ToSecurityContext(in, out).ok()) << path;
     EXPECT_EQ(type.has_value(), out.getHasSeccomp()) << path;
-    if (type.has_value()) EXPECT_EQ(*type, out.getSeccomp().getType()) << path;
+    if (!type.has_value()) continue;
+    EXPECT_EQ(*type, out.getSeccomp().getType()) << path;
   }
 }
 
@@ -514,7 +515,7 @@ TEST(ImageNames, GoFromWhatUsersWriteToWhatTheStoreKnows) {
     ASSERT_TRUE(result.ok()) << text << result.status();
     EXPECT_EQ(names, *result) << text;
   }
-  for (const std::string bad : {"", "sha256:", "sha256:xyz", "oci:/etc", "A"}) {
+  for (const char* bad : {"", "sha256:", "sha256:xyz", "oci:/etc", "A"}) {
     EXPECT_EQ(kInvalid, ImageNames("image", bad).status().code()) << bad;
   }
 }

@@ -16,6 +16,18 @@ using schema::Broker;
 
 // Method names are the schema's.
 class FakeBrokerServer final : public Broker::Server {
+ private:
+  // Before its uses: what it returns is deduced.
+  template <typename Context>
+  auto Begin(const char* method, Context& context) {
+    owner_.Record(method, capnp::prettyPrint(context.getParams()).flatten().cStr());
+    auto results = context.getResults();
+    auto status = results.initStatus();
+    status.setCode(owner_.answers.code);
+    status.setMessage(owner_.answers.message);
+    return results;
+  }
+
  public:
   explicit FakeBrokerServer(FakeBroker& owner) : owner_(owner) {}
 
@@ -111,16 +123,6 @@ class FakeBrokerServer final : public Broker::Server {
   }
 
  private:
-  template <typename Context>
-  auto Begin(const char* method, Context& context) {
-    owner_.Record(method, capnp::prettyPrint(context.getParams()).flatten().cStr());
-    auto results = context.getResults();
-    auto status = results.initStatus();
-    status.setCode(owner_.answers.code);
-    status.setMessage(owner_.answers.message);
-    return results;
-  }
-
   FakeBroker& owner_;
 };
 
