@@ -37,9 +37,8 @@ Owner OwnerOf(const std::vector<std::string>& path) {
 }
 
 absl::Status Refuse(absl::string_view name, absl::string_view why) {
-  return absl::InvalidArgumentError(absl::StrCat("config.linux.sysctls[",
-                                                 absl::CEscape(name.substr(0, kMaxNameBytes)),
-                                                 "]: ", why));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "config.linux.sysctls[", absl::CEscape(name.substr(0, kMaxNameBytes)), "]: ", why));
 }
 
 absl::StatusOr<std::vector<std::string>> Components(absl::string_view name) {

@@ -25,8 +25,8 @@ TEST(Sysctl, AllowsWhatAPodOwns) {
 
 TEST(Sysctl, RefusesTheNodesOwn) {
   for (const char* name : {"kernel.core_pattern", "kernel.shm/../core_pattern", "vm.swappiness",
-                           "fs.file-max", "kernel.hostname", "fs.mqueue", "net", "net.ipv4", "kernel",
-                           "kernel.shm.x", "fs.mqueue.a.b", "user.max_user_namespaces",
+                           "fs.file-max", "kernel.hostname", "fs.mqueue", "net", "net.ipv4",
+                           "kernel", "kernel.shm.x", "fs.mqueue.a.b", "user.max_user_namespaces",
                            "kernel/core_pattern", "kernel.yama.ptrace_scope"}) {
     const absl::Status status = Check(name);
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << name;

@@ -31,7 +31,8 @@ std::string What(const NetworkConfig& config, size_t plugin, const char* command
   return absl::StrCat("network ", config.name, ": ", PluginType(config, plugin), " ", command);
 }
 
-// The network worker found no such plugin, or none that it may run. No error of a plugin has these codes.
+// The network worker found no such plugin, or none that it may run. No error of a plugin has these
+// codes.
 bool NeverRan(const absl::Status& status) {
   return absl::IsNotFound(status) || absl::IsPermissionDenied(status);
 }

@@ -16,8 +16,8 @@ struct Added {
 // ADD, until the first failure.
 Added AddChain(const NetworkConfig& config, const Json& runtime_config, PluginLink& link);
 
-// DEL for the first `count` plugins, last one first. Goes on after a failure, so that each frees what it can, and
-// returns the first. result: of ADD, or null.
+// DEL for the first `count` plugins, last one first. Goes on after a failure, so that each frees
+// what it can, and returns the first. result: of ADD, or null.
 absl::Status DeleteChain(const NetworkConfig& config, size_t count, const Json& runtime_config,
                          const Json& result, PluginLink& link);
 

@@ -4,9 +4,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "security/policy/plugin_name.h"
 #include "worker/cni/runtime_config.h"
 #include "worker/cni/version.h"
-#include "worker/network/plugin_name.h"
 
 namespace bulkhead::cni {
 namespace {
@@ -23,12 +23,12 @@ absl::Status Refuse(absl::string_view field, absl::string_view why) {
 // Plugins make files and firewall comments of it.
 bool IsNetworkName(absl::string_view name) {
   return !name.empty() && name.size() <= kMaxNameBytes && absl::ascii_isalnum(name[0]) &&
-         network::IsPlainWord(name);
+         security::IsPlainWord(name);
 }
 
 absl::Status CheckType(absl::string_view field, const Json& object) {
   BULKHEAD_ASSIGN_OR_RETURN(const std::string type, StringMember(object, "type"));
-  if (network::IsPluginName(type)) return absl::OkStatus();
+  if (security::IsPluginName(type)) return absl::OkStatus();
   return Refuse(field, "not the name of a plugin");
 }
 

@@ -22,8 +22,8 @@ struct NetworkConfig {
   Json document;              // all of it, in the form of a list
 };
 
-// A configuration file: a list where the name ends in .conflist, else one plugin's configuration, which becomes a list
-// of one. INVALID_ARGUMENT names the field; RESOURCE_EXHAUSTED: too long.
+// A configuration file: a list where the name ends in .conflist, else one plugin's configuration,
+// which becomes a list of one. INVALID_ARGUMENT names the field; RESOURCE_EXHAUSTED: too long.
 absl::StatusOr<NetworkConfig> ParseConfig(absl::string_view file_name, absl::string_view text);
 // The same for the document of an earlier NetworkConfig.
 absl::StatusOr<NetworkConfig> ConfigFromDocument(Json document);

@@ -26,8 +26,8 @@ struct Outcome {
   std::string network_name;
 };
 
-// The first file in order that is a good configuration; why each one before it is none goes to the log.
-// fds: first_file of them are something else.
+// The first file in order that is a good configuration; why each one before it is none goes to the
+// log. fds: first_file of them are something else.
 absl::StatusOr<NetworkConfig> ChooseConfig(Job job, const Fds& fds, size_t first_file) {
   const auto names = job.getFileNames();
   if (fds.size() != first_file + names.size()) {
@@ -67,8 +67,8 @@ absl::Status TakeResult(const Record& record, Outcome* outcome) {
 void Undo(const Record& record, PluginLink& link, Outcome* outcome) {
   outcome->ips.clear();
   outcome->record.clear();
-  const absl::Status undone = DeleteChain(record.config, record.attempted, record.runtime_config,
-                                          record.result, link);
+  const absl::Status undone =
+      DeleteChain(record.config, record.attempted, record.runtime_config, record.result, link);
   if (!undone.ok()) outcome->record = EncodeRecord(record).value_or("");
 }
 

@@ -46,7 +46,8 @@ class Peer {
     auto pair = base::MakeSocketPair(SOCK_STREAM);
     EXPECT_TRUE(pair.ok());
     theirs = std::move(pair->first);
-    thread_ = std::thread([this, socket = pair->second.Release()] { Serve(base::UniqueFd(socket)); });
+    thread_ =
+        std::thread([this, socket = pair->second.Release()] { Serve(base::UniqueFd(socket)); });
   }
   // What was asked, "ADD bridge", and the input to it.
   const std::vector<std::string>& Asked() {
@@ -75,7 +76,8 @@ class Peer {
       ipc::WriteStatus(answer.status, reply.initStatus());
       reply.setExitCode(answer.exit_code);
       reply.setStdout(kj::StringPtr(answer.text.c_str(), answer.text.size()).asBytes());
-      if (!ipc::Send(socket.get(), message, {}, base::Deadline::After(absl::Seconds(20))).ok()) return;
+      if (!ipc::Send(socket.get(), message, {}, base::Deadline::After(absl::Seconds(20))).ok())
+        return;
     }
   }
   std::vector<Answer> script_;
@@ -94,7 +96,7 @@ struct File {
 };
 
 Done RunJob(Operation operation, Peer* peer, const std::vector<File>& files,
-         const std::function<void(schema::CniJob::Builder)>& fill = nullptr) {
+            const std::function<void(schema::CniJob::Builder)>& fill = nullptr) {
   capnp::MallocMessageBuilder in, out;
   auto job = in.initRoot<schema::CniJob>();
   job.setOperation(operation);
@@ -184,8 +186,7 @@ TEST(CniJob, OwesADeleteThatFailed) {
 }
 
 TEST(CniJob, TakesNoResultForAFailure) {
-  const std::string single =
-      R"({"cniVersion":"1.0.0","name":"n","plugins":[{"type":"bridge"}]})";
+  const std::string single = R"({"cniVersion":"1.0.0","name":"n","plugins":[{"type":"bridge"}]})";
   for (const char* text : {"", "garbage", "[]", R"({"cniVersion":"1.0.0"})",
                            R"({"cniVersion":"1.0.0","ips":[{"address":"127.0.0.1/8"}]})",
                            R"({"cniVersion":"1.0.0","interfaces":[{"name":"cni0"}],)"
@@ -199,8 +200,8 @@ TEST(CniJob, TakesNoResultForAFailure) {
 
 TEST(CniJob, PassesTheNetworkWorkersStatusOn) {
   Peer peer({{"", 0, absl::DeadlineExceededError("it did not end in time")}, {""}});
-  EXPECT_TRUE(absl::IsDeadlineExceeded(
-      RunJob(Operation::ADD, &peer, {{"a.conflist", kList}}).status));
+  EXPECT_TRUE(
+      absl::IsDeadlineExceeded(RunJob(Operation::ADD, &peer, {{"a.conflist", kList}}).status));
 }
 
 TEST(CniJob, OwesNothingToAPluginThatNeverRan) {
@@ -236,8 +237,8 @@ TEST(CniJob, GivesOldNetworksNoResultAtDel) {
 
 TEST(CniJob, LoadsTheFirstGoodFile) {
   const std::string single = R"({"cniVersion":"1.0.0","name":"second","type":"ptp"})";
-  Done done = RunJob(Operation::LOAD, nullptr, {{"1.conflist", "{"}, {"2.conf", single},
-                                             {"3.conflist", kList}});
+  Done done = RunJob(Operation::LOAD, nullptr,
+                     {{"1.conflist", "{"}, {"2.conf", single}, {"3.conflist", kList}});
   EXPECT_TRUE(done.status.ok()) << done.status;
   EXPECT_EQ(done.network_name, "second");
   done = RunJob(Operation::LOAD, nullptr, {{"1.conflist", "{"}});
@@ -245,7 +246,8 @@ TEST(CniJob, LoadsTheFirstGoodFile) {
   EXPECT_THAT(std::string(done.status.message()), HasSubstr("1.conflist"));
   EXPECT_TRUE(absl::IsFailedPrecondition(RunJob(Operation::LOAD, nullptr, {}).status));
   EXPECT_TRUE(absl::IsFailedPrecondition(
-      RunJob(Operation::LOAD, nullptr, {{"a.conf", std::string(kMaxConfigBytes + 1, ' ')}}).status));
+      RunJob(Operation::LOAD, nullptr, {{"a.conf", std::string(kMaxConfigBytes + 1, ' ')}})
+          .status));
 }
 
 TEST(CniJob, RefusesAJobThatDoesNotFit) {
@@ -253,8 +255,7 @@ TEST(CniJob, RefusesAJobThatDoesNotFit) {
   EXPECT_TRUE(absl::IsInvalidArgument(RunJob(Operation::DEL, nullptr, {}).status));
   EXPECT_TRUE(absl::IsInvalidArgument(
       RunJob(Operation::LOAD, nullptr, {}, [](auto job) { job.initFileNames(2); }).status));
-  EXPECT_TRUE(absl::IsUnimplemented(
-      RunJob(static_cast<Operation>(9), nullptr, {}).status));
+  EXPECT_TRUE(absl::IsUnimplemented(RunJob(static_cast<Operation>(9), nullptr, {}).status));
   Peer peer({});
   EXPECT_TRUE(absl::IsInvalidArgument(RunJob(Operation::DEL, &peer, {}, [](auto job) {
                                         job.setRecord(kj::StringPtr("{}").asBytes());

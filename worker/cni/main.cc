@@ -1,7 +1,8 @@
-// SECURITY: cni holds a socket to the network worker and read-only configuration files; no file system, no network, no
-// other process. The broker gives it its job; plugins' output, which is third-party text, comes through the network
-// worker. An attacker who owns it chooses the addresses that the pod is said to have, and can have the node's installed
-// plugins run for this pod with any configuration.
+// SECURITY: cni holds a socket to the network worker and read-only configuration files; no file
+// system, no network, no other process. The broker gives it its job; plugins' output, which is
+// third-party text, comes through the network worker. An attacker who owns it chooses the addresses
+// that the pod is said to have, and can have the node's installed plugins run for this pod with any
+// configuration.
 #include <signal.h>
 
 #include "security/profile.h"

@@ -33,12 +33,12 @@ absl::StatusOr<PluginOutput> PluginLink::Run(const std::string& plugin,
   request.setStdin(kj::arrayPtr(reinterpret_cast<const kj::byte*>(input.data()), input.size()));
   // The other side has a deadline for each plugin, and the broker one for both of us.
   BULKHEAD_RETURN_IF_ERROR(ipc::Send(socket_, message, {}, base::Deadline::Never()));
-  BULKHEAD_ASSIGN_OR_RETURN(ipc::Received received,
-                            ipc::Receive(socket_, {.max_bytes = kMaxReplyBytes, .max_fds = 0},
-                                         base::Deadline::Never()));
+  BULKHEAD_ASSIGN_OR_RETURN(
+      ipc::Received received,
+      ipc::Receive(socket_, {.max_bytes = kMaxReplyBytes, .max_fds = 0}, base::Deadline::Never()));
   PluginOutput output;
-  BULKHEAD_RETURN_IF_ERROR(ipc::Guarded(
-      [&] { return TakeReply(received.As<schema::NetworkReply>(), &output); }));
+  BULKHEAD_RETURN_IF_ERROR(
+      ipc::Guarded([&] { return TakeReply(received.As<schema::NetworkReply>(), &output); }));
   return output;
 }
 

@@ -18,7 +18,8 @@ class PluginLink {
  public:
   // socket stays the caller's.
   explicit PluginLink(int socket) : socket_(socket) {}
-  // The network worker's own status where the plugin did not come to an end of its own. UNAVAILABLE: the worker is gone.
+  // The network worker's own status where the plugin did not come to an end of its own.
+  // UNAVAILABLE: the worker is gone.
   absl::StatusOr<PluginOutput> Run(const std::string& plugin,
                                    schema::NetworkRequest::Command command,
                                    absl::string_view input);

@@ -1,5 +1,6 @@
-// Debian's plugins, run by the network worker's code for the cni worker's code, between network namespaces that the
-// sandbox worker's code makes. The test process's own network namespace plays the node's.
+// Debian's plugins, run by the network worker's code for the cni worker's code, between network
+// namespaces that the sandbox worker's code makes. The test process's own network namespace plays
+// the node's.
 #include <arpa/inet.h>
 #include <capnp/message.h>
 #include <fcntl.h>
@@ -116,7 +117,8 @@ class PluginsTest : public testing::Test {
  protected:
   void SetUp() override {
     if (geteuid() != 0) GTEST_SKIP() << "plugins need root";
-    if (!fs::exists(absl::StrCat(kPlugins, "/bridge"))) GTEST_SKIP() << "no plugins in " << kPlugins;
+    if (!fs::exists(absl::StrCat(kPlugins, "/bridge")))
+      GTEST_SKIP() << "no plugins in " << kPlugins;
     ASSERT_EQ(unshare(CLONE_NEWNS | CLONE_NEWNET), 0) << strerror(errno);
     ASSERT_EQ(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
     ASSERT_EQ(mount("run", "/run", "tmpfs", 0, nullptr), 0);  // iptables' lock
@@ -389,9 +391,11 @@ TEST_F(PluginsTest, UndoesWhatABadPluginBreaksOff) {
   AddPlugin("silent", add_only + "exit 0");
   AddPlugin("garbage", add_only + "echo '<html>\x1b[31m'; exit 0");
   AddPlugin("garbage-failure", add_only + "echo panic; exit 2");
-  AddPlugin("failure", add_only + R"(echo '{"cniVersion":"1.0.0","code":11,"msg":"busy"}'; exit 1)");
+  AddPlugin("failure",
+            add_only + R"(echo '{"cniVersion":"1.0.0","code":11,"msg":"busy"}'; exit 1)");
   AddPlugin("flood", add_only + "exec head -c 1073741824 /dev/zero");
-  AddPlugin("liar", add_only + R"(echo '{"cniVersion":"1.0.0","ips":[{"address":"127.0.0.1/8"}]}')");
+  AddPlugin("liar",
+            add_only + R"(echo '{"cniVersion":"1.0.0","ips":[{"address":"127.0.0.1/8"}]}')");
   for (const char* name : {"silent", "garbage", "garbage-failure", "liar"}) {
     WriteConfig(absl::StrCat(R"(,{"type":")", name, "\"}"));
     EXPECT_TRUE(absl::IsInternal(ExpectFailedAdd(absl::StrCat(name, " ADD: "))));

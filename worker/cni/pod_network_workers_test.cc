@@ -169,8 +169,8 @@ TEST_F(PodNetworkWorkersTest, ReportAFailureAndLeaveNothing) {
   job.getMake().getSysctls()[0].setKey("net.ipv4.no_such_thing");
   worker->Send(message, {});
   auto result = worker->Receive();
-  EXPECT_TRUE(absl::IsInvalidArgument(
-      ipc::ReadStatus(result.As<schema::SandboxResult>().getStatus())));
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(ipc::ReadStatus(result.As<schema::SandboxResult>().getStatus())));
   EXPECT_FALSE(fs::exists(dir_ / "run/pods" / id_));
 }
 

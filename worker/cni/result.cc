@@ -156,13 +156,13 @@ absl::StatusOr<std::vector<std::string>> PodAddresses(const Json& result) {
 }
 
 absl::Status ParseError(absl::string_view text, int exit_code) {
-  absl::StatusOr<Json> error = text.size() <= kMaxResultBytes
-                                   ? worker::ParseStrictJson(text)
-                                   : absl::ResourceExhaustedError("");
+  absl::StatusOr<Json> error = text.size() <= kMaxResultBytes ? worker::ParseStrictJson(text)
+                                                              : absl::ResourceExhaustedError("");
   const Json* code = error.ok() ? Member(*error, "code") : nullptr;
   const auto* number = code == nullptr ? nullptr : code->get_ptr<const Json::number_unsigned_t*>();
   if (number == nullptr) {
-    return absl::InternalError(absl::StrCat("exit code ", exit_code, " without an error of CNI's form"));
+    return absl::InternalError(
+        absl::StrCat("exit code ", exit_code, " without an error of CNI's form"));
   }
   const std::string message = StringMember(*error, "msg").value_or("");
   const std::string details = StringMember(*error, "details").value_or("");

@@ -51,23 +51,23 @@ TEST(Result, TakesTheConfigurationsVersion) {
 }
 
 TEST(Result, RefusesWhatIsNone) {
-  for (const std::string& text : {
-           std::string(""), std::string("ok"), std::string("{"), std::string("[]"),
-           std::string("7"), std::string(R"({"cniVersion":"0.2.0","ip4":{"ip":"10.0.0.1/8"}})"),
-           std::string(R"({"cniVersion":7})"), std::string(R"({"ips":{}})"),
-           std::string(R"({"ips":[7]})"), std::string(R"({"ips":[{}]})"),
-           std::string(R"({"ips":[{"address":7}]})"), std::string(R"({"interfaces":7})"),
-           std::string(kMaxResultBytes + 1, ' '), std::string(5000, '[')}) {
+  for (const std::string& text :
+       {std::string(""), std::string("ok"), std::string("{"), std::string("[]"), std::string("7"),
+        std::string(R"({"cniVersion":"0.2.0","ip4":{"ip":"10.0.0.1/8"}})"),
+        std::string(R"({"cniVersion":7})"), std::string(R"({"ips":{}})"),
+        std::string(R"({"ips":[7]})"), std::string(R"({"ips":[{}]})"),
+        std::string(R"({"ips":[{"address":7}]})"), std::string(R"({"interfaces":7})"),
+        std::string(kMaxResultBytes + 1, ' '), std::string(5000, '[')}) {
     EXPECT_TRUE(absl::IsInternal(ParseResult(text, "1.0.0").status())) << text.substr(0, 50);
   }
 }
 
 TEST(Result, RefusesAddressesThatAreNone) {
-  for (const char* cidr :
-       {"10.0.0.1", "10.0.0/8", "10.0.0.1/33", "10.0.0.1/-1", "10.0.0.1/", "/8", "10.0.0.1/8/8",
-        "fd00::1/129", "0.0.0.0/0", "127.0.0.1/8", "224.0.0.1/4", "255.255.255.255/32", "::/0",
-        "::1/128", "ff02::1/16", "::ffff:10.0.0.1/96", "host/8", "10.0.0.1 /8", "fe80::1%eth0/64",
-        "0x0a000001/8"}) {
+  for (const char* cidr : {"10.0.0.1",  "10.0.0/8",    "10.0.0.1/33",     "10.0.0.1/-1",
+                           "10.0.0.1/", "/8",          "10.0.0.1/8/8",    "fd00::1/129",
+                           "0.0.0.0/0", "127.0.0.1/8", "224.0.0.1/4",     "255.255.255.255/32",
+                           "::/0",      "::1/128",     "ff02::1/16",      "::ffff:10.0.0.1/96",
+                           "host/8",    "10.0.0.1 /8", "fe80::1%eth0/64", "0x0a000001/8"}) {
     EXPECT_TRUE(absl::IsInternal(ParseResult(OneAddress(cidr), "1.0.0").status())) << cidr;
   }
   EXPECT_THAT(Addresses(OneAddress("10.0.0.1/8")), ElementsAre("10.0.0.1"));
@@ -92,8 +92,8 @@ TEST(Result, BoundsTheNumberOfAddresses) {
 }
 
 TEST(Error, TellsPeople) {
-  const absl::Status status =
-      ParseError(R"({"cniVersion":"1.0.0","code":999,"msg":"no \"veth\"","details":"a\nb\u0007"})", 1);
+  const absl::Status status = ParseError(
+      R"({"cniVersion":"1.0.0","code":999,"msg":"no \"veth\"","details":"a\nb\u0007"})", 1);
   EXPECT_TRUE(absl::IsInternal(status));
   EXPECT_EQ(status.message(), "no \"veth\"; a\\nb\\007 (code 999)");
   EXPECT_TRUE(absl::IsUnavailable(ParseError(R"({"code":11,"msg":"later"})", 1)));
@@ -105,8 +105,8 @@ TEST(Error, TellsPeople) {
 
 TEST(Error, NeedsNoForm) {
   for (const std::string& text :
-       {std::string(""), std::string("panic: x"), std::string("[]"), std::string("{\"code\":\"7\"}"),
-        std::string("{}"), std::string(100000, 'x')}) {
+       {std::string(""), std::string("panic: x"), std::string("[]"),
+        std::string("{\"code\":\"7\"}"), std::string("{}"), std::string(100000, 'x')}) {
     const absl::Status status = ParseError(text, 42);
     EXPECT_TRUE(absl::IsInternal(status));
     EXPECT_THAT(std::string(status.message()), HasSubstr("exit code 42"));

@@ -6,8 +6,9 @@
 
 namespace bulkhead::cni {
 
-// What this pod has to say about each of CNI's well-known capabilities: portMappings (those with a host port), dns,
-// cgroupPath. An object with a member for each, without those that have nothing to say.
+// What this pod has to say about each of CNI's well-known capabilities: portMappings (those with a
+// host port), dns, cgroupPath. An object with a member for each, without those that have nothing to
+// say.
 absl::StatusOr<worker::Json> RuntimeConfig(schema::CniJob::Reader job);
 
 // The members of runtime_config whose capability the plugin's configuration declares as true.

@@ -30,7 +30,8 @@ struct CloseDir {
   void operator()(DIR* dir) const { closedir(dir); }
 };
 
-// Whether the process is a child of ours: the second field after the name, which may hold anything, in parentheses.
+// Whether the process is a child of ours: the second field after the name, which may hold anything,
+// in parentheses.
 bool IsOurChild(const std::string& pid) {
   const absl::StatusOr<std::string> stat =
       base::ReadFile(absl::StrCat("/proc/", pid, "/stat"), kMaxStatBytes);

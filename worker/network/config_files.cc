@@ -35,7 +35,8 @@ absl::StatusOr<std::vector<std::string>> ConfigNames(int dir_fd) {
   for (;;) {
     errno = 0;
     const dirent* entry = readdir(dir.get());
-    if (entry == nullptr && errno != 0) return base::ErrnoStatus("read the configuration directory");
+    if (entry == nullptr && errno != 0)
+      return base::ErrnoStatus("read the configuration directory");
     if (entry == nullptr) break;
     if (IsConfigName(entry->d_name)) names.emplace_back(entry->d_name);
   }
@@ -45,9 +46,8 @@ absl::StatusOr<std::vector<std::string>> ConfigNames(int dir_fd) {
 
 absl::StatusOr<base::UniqueFd> OpenConfig(int dir, const std::string& name) {
   // O_NONBLOCK: a pipe of that name must not stop us.
-  BULKHEAD_ASSIGN_OR_RETURN(
-      base::UniqueFd fd,
-      base::OpenAt(dir, name, O_RDONLY | O_NONBLOCK, base::Resolve::kBeneathNoSymlinks));
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd fd, base::OpenAt(dir, name, O_RDONLY | O_NONBLOCK,
+                                                            base::Resolve::kBeneathNoSymlinks));
   BULKHEAD_RETURN_IF_ERROR(CheckOwnedByRoot(fd.get(), S_IFREG, name));
   struct stat st;
   if (fstat(fd.get(), &st) != 0) return base::ErrnoStatus("stat");

@@ -13,7 +13,7 @@
 #include "base/fs.h"
 #include "base/ids.h"
 #include "base/status.h"
-#include "worker/network/plugin_name.h"
+#include "security/policy/plugin_name.h"
 
 namespace bulkhead::network {
 namespace {
@@ -35,16 +35,16 @@ absl::Status Refuse(absl::string_view field, absl::string_view why) {
 
 absl::Status CheckWord(absl::string_view field, absl::string_view word, size_t max_bytes) {
   if (word.size() > max_bytes) return Refuse(field, "too long");
-  if (!IsPlainWord(word)) return Refuse(field, "holds a character that CNI_ARGS cannot carry");
+  if (!security::IsPlainWord(word))
+    return Refuse(field, "holds a character that CNI_ARGS cannot carry");
   return absl::OkStatus();
 }
 
 // Only where a namespace is mounted on it: otherwise the plugin would work in the node's own.
 absl::Status CheckPin(int run, const std::string& path) {
-  BULKHEAD_ASSIGN_OR_RETURN(
-      base::UniqueFd directory,
-      base::OpenAt(run, path.substr(0, path.rfind('/')), O_PATH | O_DIRECTORY,
-                   base::Resolve::kBeneathNoSymlinks));
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd directory,
+                            base::OpenAt(run, path.substr(0, path.rfind('/')), O_PATH | O_DIRECTORY,
+                                         base::Resolve::kBeneathNoSymlinks));
   base::UniqueFd pin(openat(directory.get(), "net", O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!pin) return base::ErrnoStatus("open the network namespace");
   struct statfs where;
@@ -55,8 +55,7 @@ absl::Status CheckPin(int run, const std::string& path) {
 
 absl::StatusOr<std::string> DirectoryPath(int fd) {
   char path[PATH_MAX];
-  const ssize_t size =
-      readlink(absl::StrCat("/proc/self/fd/", fd).c_str(), path, sizeof(path));
+  const ssize_t size = readlink(absl::StrCat("/proc/self/fd/", fd).c_str(), path, sizeof(path));
   if (size < 0) return base::ErrnoStatus("readlink");
   std::string text(path, static_cast<size_t>(size));
   if (!base::IsCleanAbsolutePath(text)) return absl::InternalError("run directory: no path");
@@ -67,7 +66,8 @@ absl::StatusOr<std::string> DirectoryPath(int fd) {
 
 absl::Status CheckJob(Job job) {
   if (!base::IsId(View(job.getPodId()))) return Refuse("podId", "not an id");
-  BULKHEAD_RETURN_IF_ERROR(CheckWord("config.metadata.name", View(job.getPodName()), kMaxWordBytes));
+  BULKHEAD_RETURN_IF_ERROR(
+      CheckWord("config.metadata.name", View(job.getPodName()), kMaxWordBytes));
   BULKHEAD_RETURN_IF_ERROR(
       CheckWord("config.metadata.namespace", View(job.getPodNamespace()), kMaxWordBytes));
   BULKHEAD_RETURN_IF_ERROR(CheckWord("config.metadata.uid", View(job.getPodUid()), kMaxWordBytes));
@@ -109,8 +109,8 @@ std::vector<std::string> PluginEnvironment(Job job, Command command,
       absl::StrCat("CNI_IFNAME=", job.getInterface().cStr()),
       absl::StrCat("CNI_PATH=", absl::StrJoin(dirs, ":")),
       absl::StrCat("CNI_ARGS=IgnoreUnknown=1;K8S_POD_NAMESPACE=", job.getPodNamespace().cStr(),
-                   ";K8S_POD_NAME=", job.getPodName().cStr(),
-                   ";K8S_POD_INFRA_CONTAINER_ID=", id, ";K8S_POD_UID=", job.getPodUid().cStr()),
+                   ";K8S_POD_NAME=", job.getPodName().cStr(), ";K8S_POD_INFRA_CONTAINER_ID=", id,
+                   ";K8S_POD_UID=", job.getPodUid().cStr()),
       kPath,
   };
 }

@@ -8,12 +8,13 @@
 
 namespace bulkhead::network {
 
-// Whether each field of the job that becomes part of a plugin's environment is a word that can be no more than a value
-// there, and each directory is a clean absolute path without ':'. INVALID_ARGUMENT names the field.
+// Whether each field of the job that becomes part of a plugin's environment is a word that can be
+// no more than a value there, and each directory is a clean absolute path without ':'.
+// INVALID_ARGUMENT names the field.
 absl::Status CheckJob(schema::NetworkJob::Reader job);
 
-// The path of the pod's pinned network namespace, or empty where it is gone, which only DEL may be told.
-// run: fd of <run_dir>. FAILED_PRECONDITION: there is none, and the command needs one.
+// The path of the pod's pinned network namespace, or empty where it is gone, which only DEL may be
+// told. run: fd of <run_dir>. FAILED_PRECONDITION: there is none, and the command needs one.
 absl::StatusOr<std::string> NamespacePath(schema::NetworkJob::Reader job, int run,
                                           schema::NetworkRequest::Command command);
 

@@ -39,8 +39,7 @@ absl::StatusOr<Ended> RunPlugin(Job job, int run, schema::NetworkRequest::Reader
   const Program program = {
       file.fd.get(), file.path, PluginEnvironment(job, request.getCommand(), ns),
       absl::string_view(reinterpret_cast<const char*>(input.begin()), input.size())};
-  return RunProgram(program,
-                    base::Deadline::After(absl::Milliseconds(job.getPluginTimeoutMs())));
+  return RunProgram(program, base::Deadline::After(absl::Milliseconds(job.getPluginTimeoutMs())));
 }
 
 void LogFailure(Job job, schema::NetworkRequest::Reader request, const Ended& ended) {
@@ -60,15 +59,15 @@ void Answer(Job job, int run, schema::NetworkRequest::Reader request,
   if (!ended.ok()) return;
   LogFailure(job, request, *ended);
   reply.setExitCode(ended->exit_code);
-  reply.setStdout(kj::arrayPtr(reinterpret_cast<const kj::byte*>(ended->output.data()),
-                               ended->output.size()));
+  reply.setStdout(
+      kj::arrayPtr(reinterpret_cast<const kj::byte*>(ended->output.data()), ended->output.size()));
 }
 
 // UNAVAILABLE: the peer is gone, which is the end.
 absl::Status ServeOne(Job job, int run, int socket) {
-  BULKHEAD_ASSIGN_OR_RETURN(ipc::Received request,
-                            ipc::Receive(socket, {.max_bytes = kMaxRequestBytes, .max_fds = 0},
-                                         base::Deadline::Never()));
+  BULKHEAD_ASSIGN_OR_RETURN(
+      ipc::Received request,
+      ipc::Receive(socket, {.max_bytes = kMaxRequestBytes, .max_fds = 0}, base::Deadline::Never()));
   capnp::MallocMessageBuilder message;
   BULKHEAD_RETURN_IF_ERROR(ipc::Guarded([&] {
     Answer(job, run, request.As<schema::NetworkRequest>(),

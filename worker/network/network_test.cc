@@ -139,10 +139,11 @@ TEST_F(NetworkTest, RunsAPluginWithAConstantEnvironment) {
   EXPECT_EQ(reply.exit_code, 0);
   EXPECT_EQ(reply.output,
             absl::StrCat("CNI_ARGS=IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-0;"
-                         "K8S_POD_INFRA_CONTAINER_ID=", id_, ";K8S_POD_UID=u-1\n",
-                         "CNI_COMMAND=ADD\nCNI_CONTAINERID=", id_, "\nCNI_IFNAME=eth0\nCNI_NETNS=",
-                         dir_.string(), "/run/pods/", id_, "/net\nCNI_PATH=", dir_.string(), "/bin:",
-                         dir_.string(), "/bin2\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n{}"));
+                         "K8S_POD_INFRA_CONTAINER_ID=",
+                         id_, ";K8S_POD_UID=u-1\n", "CNI_COMMAND=ADD\nCNI_CONTAINERID=", id_,
+                         "\nCNI_IFNAME=eth0\nCNI_NETNS=", dir_.string(), "/run/pods/", id_,
+                         "/net\nCNI_PATH=", dir_.string(), "/bin:", dir_.string(),
+                         "/bin2\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n{}"));
 }
 
 TEST_F(NetworkTest, AnswersSeveralRequestsAndEndsWithThePeer) {

@@ -13,8 +13,9 @@ struct PluginFile {
   std::string path;   // what the plugin is told as its argv[0]
 };
 
-// The first of the directories' files with this name. PERMISSION_DENIED where a directory or the file could be changed
-// by another than root: what runs here runs as root. NOT_FOUND. INVALID_ARGUMENT: not a plugin's name.
+// The first of the directories' files with this name. PERMISSION_DENIED where a directory or the
+// file could be changed by another than root: what runs here runs as root. NOT_FOUND.
+// INVALID_ARGUMENT: not a plugin's name.
 absl::StatusOr<PluginFile> OpenPlugin(const std::vector<std::string>& bin_dirs,
                                       const std::string& name);
 

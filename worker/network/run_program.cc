@@ -111,7 +111,9 @@ absl::Status Drain(int fd, bool* open, std::string* into) {
 class Collector {
  public:
   Collector(const Streams& streams, int pidfd)
-      : output_fd_(streams.output.first.get()), error_fd_(streams.error.first.get()), pidfd_(pidfd) {}
+      : output_fd_(streams.output.first.get()),
+        error_fd_(streams.error.first.get()),
+        pidfd_(pidfd) {}
 
   // Until the program itself has ended.
   absl::Status UntilExit(base::Deadline deadline) {
@@ -173,7 +175,8 @@ absl::StatusOr<Ended> RunProgram(const Program& program, base::Deadline deadline
   const absl::Status collected = collector.UntilExit(deadline);
   int status = 0;
   const absl::Status ended = EndAllChildren(child.pid, &status);
-  if (!ended.ok()) base::Log(base::Severity::kError, "cannot end a plugin", {{"path", program.path}});
+  if (!ended.ok())
+    base::Log(base::Severity::kError, "cannot end a plugin", {{"path", program.path}});
   BULKHEAD_RETURN_IF_ERROR(collected);
   BULKHEAD_RETURN_IF_ERROR(collector.Rest());
   if (WIFSIGNALED(status)) {

@@ -25,9 +25,10 @@ struct Ended {
   std::string error;  // the first kMaxErrorBytes of standard error
 };
 
-// Runs the program to its end, in "/" and in a process group of its own, and with it ends every process that it left
-// behind. One at a time: all children of this process count as the program's. DEADLINE_EXCEEDED; RESOURCE_EXHAUSTED:
-// more output than kMaxOutputBytes; ABORTED: a signal ended it.
+// Runs the program to its end, in "/" and in a process group of its own, and with it ends every
+// process that it left behind. One at a time: all children of this process count as the program's.
+// DEADLINE_EXCEEDED; RESOURCE_EXHAUSTED: more output than kMaxOutputBytes; ABORTED: a signal ended
+// it.
 absl::StatusOr<Ended> RunProgram(const Program& program, base::Deadline deadline);
 
 }  // namespace bulkhead::network

@@ -74,7 +74,8 @@ TEST_F(RunProgramTest, GivesNothingElse) {
       Run("echo $(env | grep -v ^PWD | grep -v ^_ | sort) $(pwd); ls /proc/self/fd | wc -l");
   ASSERT_TRUE(ended.ok()) << ended.status();
   EXPECT_THAT(ended->output, testing::StartsWith("A=1 PATH=/usr/bin:/bin /\n"));
-  // 0, 1, 2, the one that ls itself opens, and the script, which its interpreter found by a descriptor.
+  // 0, 1, 2, the one that ls itself opens, and the script, which its interpreter found by a
+  // descriptor.
   EXPECT_THAT(ended->output, testing::EndsWith("\n5\n"));
 }
 
@@ -97,9 +98,9 @@ TEST_F(RunProgramTest, SaysWhatCannotBeExecuted) {
 
 TEST_F(RunProgramTest, EndsOneThatHangs) {
   const absl::Time before = absl::Now();
-  const auto ended = Run(absl::StrCat("trap '' TERM; echo $$ >", dir_.string(),
-                                      "/pid; while :; do sleep 100; done"),
-                         "", absl::Milliseconds(300));
+  const auto ended = Run(
+      absl::StrCat("trap '' TERM; echo $$ >", dir_.string(), "/pid; while :; do sleep 100; done"),
+      "", absl::Milliseconds(300));
   EXPECT_TRUE(absl::IsDeadlineExceeded(ended.status())) << ended.status();
   EXPECT_LT(absl::Now() - before, absl::Seconds(5));
   EXPECT_TRUE(IsGone("pid"));

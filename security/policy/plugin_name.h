@@ -5,11 +5,12 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/string_view.h"
 
-namespace bulkhead::network {
+namespace bulkhead::security {
 
 inline constexpr size_t kMaxPluginNameBytes = 64;
 
-// Letters, digits, dot, underscore and hyphen: no separator of a path, of a list or of an environment variable's parts.
+// Letters, digits, dot, underscore and hyphen: no separator of a path, of a list or of an
+// environment variable's parts.
 inline bool IsPlainWord(absl::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) {
     return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
@@ -22,4 +23,4 @@ inline bool IsPluginName(absl::string_view name) {
          IsPlainWord(name);
 }
 
-}  // namespace bulkhead::network
+}  // namespace bulkhead::security
