@@ -18,9 +18,9 @@ TEST(CgroupPath, SpellsSystemdSlicesOut) {
 }
 
 TEST(CgroupPath, RefusesAllElse) {
-  for (const char* bad : {"", "/", "a/b", "/a/../b", "/a/", "a.slice:b", "a.slice:b:c:d", "a:b:c",
-                          "a--b.slice:b:c", "a.slice:../b:c", "a.slice:b:", ".slice:b:c",
-                          "a/b.slice:b:c", "a.slice::c"}) {
+  for (const char* bad :
+       {"", "/", "a/b", "/a/../b", "/a/", "a.slice:b", "a.slice:b:c:d", "a:b:c", "a--b.slice:b:c",
+        "a.slice:../b:c", "a.slice:b:", ".slice:b:c", "a/b.slice:b:c", "a.slice::c"}) {
     EXPECT_EQ(CgroupPath(bad).status().code(), absl::StatusCode::kInvalidArgument) << bad;
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
 
-// Where launch leaves what the monitor needs when it becomes one; the same numbers stand in profiles/monitor.cc.
+// Where launch leaves what the monitor needs when it becomes one; the same numbers stand in
+// profiles/monitor.cc.
 namespace bulkhead::security {
 
 inline constexpr int kMonitorControlFd = 3;

@@ -36,11 +36,13 @@ json ArgumentRule(const AllowedArgument& row) {
     arg["valueTwo"] = row.value;
     arg["op"] = "SCMP_CMP_MASKED_EQ";
   }
-  return {{"names", json::array({row.name})}, {"action", "SCMP_ACT_ALLOW"}, {"args", json::array({arg})}};
+  return {{"names", json::array({row.name})},
+          {"action", "SCMP_ACT_ALLOW"},
+          {"args", json::array({arg})}};
 }
 
-// Callers fall back on ENOSYS: C libraries from clone3, whose flags a filter cannot see, to clone, and from
-// socketcall, whose arguments it cannot see either, to the calls of their own.
+// Callers fall back on ENOSYS: C libraries from clone3, whose flags a filter cannot see, to clone,
+// and from socketcall, whose arguments it cannot see either, to the calls of their own.
 json Unknown(const char* name) {
   return {{"names", json::array({name})}, {"action", "SCMP_ACT_ERRNO"}, {"errnoRet", ENOSYS}};
 }

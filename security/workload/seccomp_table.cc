@@ -8,6 +8,9 @@ namespace {
 
 using Name = absl::string_view;
 
+// By hand: one name a line would hide what belongs together.
+// clang-format off
+
 // Names of other architectures and of newer kernels are harmless: a runtime skips what it does not know.
 constexpr Name kFiles[] = {
     "access", "chdir", "chmod", "chown", "chown32", "close", "close_range", "copy_file_range",
@@ -116,6 +119,8 @@ constexpr Name kKernelLog[] = {"syslog"};
 constexpr Name kBpf[] = {"bpf"};
 constexpr Name kPerf[] = {"perf_event_open"};
 
+// clang-format on
+
 constexpr AllowedCalls kAllowed[] = {
     {"files and directories", kNoCapability, kFiles},
     {"extended attributes", kNoCapability, kAttributes},
@@ -153,7 +158,8 @@ constexpr uint64_t kNewNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS
 constexpr AllowedArgument kAllowedArguments[] = {
     // Threads and children, but no namespace.
     {"clone", 0, Compare::kMaskedEqual, kNewNamespaces, 0, CAP_SYS_ADMIN},
-    // Families 0 to 45 but 38 (AF_ALG: kernel crypto) and 40 (AF_VSOCK: past every network namespace).
+    // Families 0 to 45 but 38 (AF_ALG: kernel crypto) and 40 (AF_VSOCK: past every network
+    // namespace).
     {"socket", 0, Compare::kMaskedEqual, kInt & ~31ull, 0, kNoCapability},
     {"socket", 0, Compare::kMaskedEqual, kInt & ~3ull, 32, kNoCapability},
     {"socket", 0, Compare::kMaskedEqual, kInt & ~1ull, 36, kNoCapability},
@@ -161,7 +167,8 @@ constexpr AllowedArgument kAllowedArguments[] = {
     {"socket", 0, Compare::kMaskedEqual, kInt, 41, kNoCapability},
     {"socket", 0, Compare::kMaskedEqual, kInt & ~1ull, 42, kNoCapability},
     {"socket", 0, Compare::kMaskedEqual, kInt & ~1ull, 44, kNoCapability},
-    // Linux and 32-bit Linux (8), with or without a 2.6 version number (0x20000), and asking which it is.
+    // Linux and 32-bit Linux (8), with or without a 2.6 version number (0x20000), and asking which
+    // it is.
     {"personality", 0, Compare::kEqual, 0, 0, kNoCapability},
     {"personality", 0, Compare::kEqual, 0, 0x8, kNoCapability},
     {"personality", 0, Compare::kEqual, 0, 0x20000, kNoCapability},

@@ -20,15 +20,16 @@ struct AllowedCalls {
 enum class Compare { kEqual, kMaskedEqual };
 
 // name is allowed where (argument & mask) == value. Several rows for one name are alternatives.
-// Masks of 32 bits on arguments that the kernel reads as int: a caller cannot get past a comparison by setting
-// bits that the kernel ignores.
+// Masks of 32 bits on arguments that the kernel reads as int: a caller cannot get past a comparison
+// by setting bits that the kernel ignores.
 struct AllowedArgument {
   absl::string_view name;
   unsigned index;
   Compare compare;
   uint64_t mask;
   uint64_t value;
-  int unless_capability;  // the row is left out where the container has it: the name is then allowed whole
+  int unless_capability;  // the row is left out where the container has it: the name is then
+                          // allowed whole
 };
 
 absl::Span<const AllowedCalls> SeccompAllowed();

@@ -123,8 +123,9 @@ TEST(DefaultSeccomp, DeniesWhatReachesTheKernel) {
   for (int number : {SYS_kexec_load, SYS_keyctl, SYS_add_key, SYS_io_uring_setup, SYS_userfaultfd,
                      SYS_init_module, SYS_bpf, SYS_perf_event_open, SYS_mount, SYS_swapon,
                      SYS_reboot, SYS_open_by_handle_at, SYS_pivot_root}) {
-    EXPECT_EQ(ErrnoUnder(DefaultCapabilities(), [number] { return syscall(number, 0, 0, 0, 0, 0); }),
-              EPERM)
+    EXPECT_EQ(
+        ErrnoUnder(DefaultCapabilities(), [number] { return syscall(number, 0, 0, 0, 0, 0); }),
+        EPERM)
         << number;
   }
 }

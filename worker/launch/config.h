@@ -8,14 +8,15 @@
 #include "absl/status/statusor.h"
 #include "schema/worker/launch.capnp.h"
 
-// The OCI config.json (runtime-spec 1.0.2) of a container, as a pure function of the job's typed fields and of facts
-// about the node. No annotation, hook or string of an image or pod has a way into it but through a field named here.
+// The OCI config.json (runtime-spec 1.0.2) of a container, as a pure function of the job's typed
+// fields and of facts about the node. No annotation, hook or string of an image or pod has a way
+// into it but through a field named here.
 namespace bulkhead::launch {
 
 // A device node of the container.
 struct DeviceFacts {
-  std::string path;    // in the container
-  char type = 'c';     // 'c' or 'b'
+  std::string path;  // in the container
+  char type = 'c';   // 'c' or 'b'
   unsigned major = 0;
   unsigned minor = 0;
   mode_t mode = 0666;  // permission bits
@@ -26,18 +27,19 @@ struct DeviceFacts {
 
 struct Facts {
   std::string container_id;
-  std::string bundle;                  // absolute path
-  std::string pod_directory;           // absolute path of the pod's pins
-  uint64_t bounding = ~uint64_t{0};    // capabilities that this node can give at all
-  int lowest_oom_score_adj = -1000;    // what may be set without CAP_SYS_RESOURCE
+  std::string bundle;                // absolute path
+  std::string pod_directory;         // absolute path of the pod's pins
+  uint64_t bounding = ~uint64_t{0};  // capabilities that this node can give at all
+  int lowest_oom_score_adj = -1000;  // what may be set without CAP_SYS_RESOURCE
   bool cgroup_v2 = false;
-  bool has_hugetlb = false;            // whether the controllers are there: limits for absent ones are left out
+  bool has_hugetlb =
+      false;  // whether the controllers are there: limits for absent ones are left out
   bool has_swap_limit = false;
-  bool has_resolv_conf = false;        // whether the pod has these files
+  bool has_resolv_conf = false;  // whether the pod has these files
   bool has_hostname = false;
-  size_t volumes = 0;                  // how many came with the job
+  size_t volumes = 0;  // how many came with the job
   std::vector<DeviceFacts> devices;
-  int target_pid = 0;                  // whose pid namespace is joined, where the spec says target
+  int target_pid = 0;  // whose pid namespace is joined, where the spec says target
 };
 
 // INVALID_ARGUMENT names the field that is wrong; UNIMPLEMENTED what is not supported yet.

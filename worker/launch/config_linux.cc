@@ -35,7 +35,8 @@ absl::StatusOr<json> Namespaces(schema::ContainerSpec::Reader spec, const Facts&
   AddNamespace(&list, "ipc", ns.getIpc(), absl::StrCat(facts.pod_directory, "/ipc"));
   AddNamespace(&list, "uts", ns.getUts(), absl::StrCat(facts.pod_directory, "/uts"));
   AddNamespace(&list, "pid", ns.getPid(), absl::StrCat("/proc/", facts.target_pid, "/ns/pid"));
-  // On v1 the runtime binds the container's own cgroups, and programs read their paths from /proc/self/cgroup.
+  // On v1 the runtime binds the container's own cgroups, and programs read their paths from
+  // /proc/self/cgroup.
   if (facts.cgroup_v2 && !spec.getCgroupWritable()) {
     AddNamespace(&list, "cgroup", Source::OWN, "");
   }

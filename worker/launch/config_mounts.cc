@@ -50,8 +50,9 @@ std::vector<json> StandardMounts(schema::ContainerSpec::Reader spec, const Facts
 }
 
 json PodFile(schema::ContainerSpec::Reader spec, const Facts& facts, const char* name) {
-  return MakeMount(absl::StrCat("/etc/", name), "bind", absl::StrCat(facts.pod_directory, "/", name),
-                   {"rbind", "rprivate", "nosuid", "nodev", spec.getReadOnlyRootfs() ? "ro" : "rw"});
+  return MakeMount(
+      absl::StrCat("/etc/", name), "bind", absl::StrCat(facts.pod_directory, "/", name),
+      {"rbind", "rprivate", "nosuid", "nodev", spec.getReadOnlyRootfs() ? "ro" : "rw"});
 }
 
 const char* PropagationOption(schema::Mount::Propagation propagation) {
@@ -74,16 +75,17 @@ absl::StatusOr<json> Volume(schema::ContainerSpec::Mount::Reader mount, const Fa
   if (mount.getVolume() >= facts.volumes) {
     return absl::InvalidArgumentError(absl::StrCat("mount ", destination, ": no such volume"));
   }
-  return MakeMount(destination, "bind", absl::StrCat(facts.bundle, "/mounts/", mount.getVolume()),
-                   {"rbind", PropagationOption(mount.getPropagation()),
-                    mount.getReadOnly() ? "ro" : "rw"});
+  return MakeMount(
+      destination, "bind", absl::StrCat(facts.bundle, "/mounts/", mount.getVolume()),
+      {"rbind", PropagationOption(mount.getPropagation()), mount.getReadOnly() ? "ro" : "rw"});
 }
 
 bool IsAtOrBelow(absl::string_view path, absl::string_view directory) {
   return path == directory || absl::StartsWith(path, absl::StrCat(directory, "/"));
 }
 
-// A volume takes the place of a standard mount at the same path, and one at /dev of all that lies below.
+// A volume takes the place of a standard mount at the same path, and one at /dev of all that lies
+// below.
 bool IsReplaced(const json& standard, const std::vector<json>& volumes) {
   const std::string& path = standard["destination"].get_ref<const std::string&>();
   return std::any_of(volumes.begin(), volumes.end(), [&](const json& volume) {

@@ -72,7 +72,8 @@ json CapabilityNames(uint64_t mask) {
   return names;
 }
 
-// Inheritable and ambient stay empty, whatever is asked (V22). Other users than root gain capabilities by files only.
+// Inheritable and ambient stay empty, whatever is asked (V22). Other users than root gain
+// capabilities by files only.
 json Capabilities(schema::Process::Reader process, const Facts& facts) {
   const json bounding = CapabilityNames(process.getCapabilities() & facts.bounding);
   const json held = process.getUser().getUid() == 0 ? bounding : json::array();

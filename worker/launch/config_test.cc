@@ -121,9 +121,7 @@ TEST(ConfigJson, PlainContainer) {
   CompareWithGolden("plain", Must([](auto) {}));
 }
 
-TEST(ConfigJson, VolumesInTheOrderOfTheirDepth) {
-  CompareWithGolden("volumes", Must(AddVolumes));
-}
+TEST(ConfigJson, VolumesInTheOrderOfTheirDepth) { CompareWithGolden("volumes", Must(AddVolumes)); }
 
 TEST(ConfigJson, PrivilegedContainerOfTheNodesNamespaces) {
   Facts facts = TestFacts();
@@ -171,27 +169,24 @@ TEST(ConfigJson, ClampsTheOomScore) {
   Facts facts = TestFacts();
   facts.lowest_oom_score_adj = -5;
   const auto set = [](int value) {
-    return [value](schema::ContainerSpec::Builder spec) {
-      spec.getProcess().setOomScoreAdj(value);
-    };
+    return
+        [value](schema::ContainerSpec::Builder spec) { spec.getProcess().setOomScoreAdj(value); };
   };
   EXPECT_EQ(Must(set(-998), facts)["process"]["oomScoreAdj"], -5);
   EXPECT_EQ(Must(set(5000), facts)["process"]["oomScoreAdj"], 1000);
 }
 
 TEST(ConfigJson, DefaultSeccompIsThere) {
-  const json config = Must([](auto spec) {
-    spec.getProcess().getSeccomp().setType(Type::RUNTIME_DEFAULT);
-  });
+  const json config =
+      Must([](auto spec) { spec.getProcess().getSeccomp().setType(Type::RUNTIME_DEFAULT); });
   EXPECT_EQ(config["linux"]["seccomp"]["defaultAction"], "SCMP_ACT_ERRNO");
   EXPECT_GT(config["linux"]["seccomp"]["syscalls"][0]["names"].size(), 300u);
 }
 
 TEST(ConfigJson, ALocalhostProfileIsRefusedAndNotIgnored) {
-  EXPECT_EQ(Refused([](auto spec) {
-              spec.getProcess().getSeccomp().setType(Type::LOCALHOST);
-            }).code(),
-            absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(
+      Refused([](auto spec) { spec.getProcess().getSeccomp().setType(Type::LOCALHOST); }).code(),
+      absl::StatusCode::kUnimplemented);
 }
 
 TEST(ConfigJson, ASharedPidNamespaceIsRefusedAndNotIgnored) {
@@ -206,9 +201,7 @@ TEST(ConfigJson, JoinsATargetsPidNamespace) {
 }
 
 TEST(ConfigJson, AVolumeAtDevTakesThePlaceOfAllBelow) {
-  const json config = Must([](auto spec) {
-    spec.initMounts(1)[0].setDestination("/dev");
-  });
+  const json config = Must([](auto spec) { spec.initMounts(1)[0].setDestination("/dev"); });
   int below = 0;
   for (const json& mount : config["mounts"]) {
     below += mount["destination"].get<std::string>().rfind("/dev", 0) == 0;
@@ -249,7 +242,8 @@ TEST(ConfigJson, NamesTheFieldThatIsWrong) {
       {"args", [](Spec s) { s.getProcess().getArgs().set(0, kj::StringPtr("a\0b", 3)); }},
       {"env", [](Spec s) { s.getProcess().getEnv()[0].setKey("A=B"); }},
       {"env", [](Spec s) { s.getProcess().getEnv()[0].setKey(""); }},
-      {"env", [](Spec s) { s.getProcess().getEnv()[0].setValue(kj::StringPtr("\0", 1).asBytes()); }},
+      {"env",
+       [](Spec s) { s.getProcess().getEnv()[0].setValue(kj::StringPtr("\0", 1).asBytes()); }},
       {"cwd", [](Spec s) { s.getProcess().setCwd("relative"); }},
       {"cwd", [](Spec s) { s.getProcess().setCwd("/a/../b"); }},
       {"cwd", [](Spec s) { s.getProcess().setCwd("/proc/self/fd/7"); }},

@@ -67,13 +67,12 @@ absl::StatusOr<Inputs> SortFds(schema::ContainerSpec::Reader spec, std::vector<U
   return in;
 }
 
-// The pid by which the runtime can name the namespace to join; 0 where none is asked for. It counts only as long as
-// the pidfd's process lives.
+// The pid by which the runtime can name the namespace to join; 0 where none is asked for. It counts
+// only as long as the pidfd's process lives.
 absl::StatusOr<pid_t> TargetPid(schema::ContainerSpec::Reader spec, const UniqueFd& pidfd) {
   if (spec.getNamespaces().getPid() != Source::TARGET) return 0;
-  BULKHEAD_ASSIGN_OR_RETURN(
-      const std::string info,
-      base::ReadFile(absl::StrCat("/proc/self/fdinfo/", pidfd.get()), 4096));
+  BULKHEAD_ASSIGN_OR_RETURN(const std::string info,
+                            base::ReadFile(absl::StrCat("/proc/self/fdinfo/", pidfd.get()), 4096));
   for (absl::string_view line : absl::StrSplit(info, '\n')) {
     pid_t pid = 0;
     if (!absl::ConsumePrefix(&line, "Pid:") || !absl::SimpleAtoi(line, &pid)) continue;
@@ -85,10 +84,9 @@ absl::StatusOr<pid_t> TargetPid(schema::ContainerSpec::Reader spec, const Unique
 // A link there would lead what the runtime does in /dev and /proc out of the container (V33).
 absl::Status GuardRootfs(const UniqueFd& rootfs) {
   for (const char* name : {"dev", "proc", "sys", "etc"}) {
-    const absl::Status status =
-        base::OpenAt(rootfs.get(), name, O_PATH | O_DIRECTORY | O_NOFOLLOW,
-                     Resolve::kBeneathNoSymlinks)
-            .status();
+    const absl::Status status = base::OpenAt(rootfs.get(), name, O_PATH | O_DIRECTORY | O_NOFOLLOW,
+                                             Resolve::kBeneathNoSymlinks)
+                                    .status();
     if (status.ok() || absl::IsNotFound(status)) continue;
     return absl::FailedPreconditionError(
         absl::StrCat("image: /", name, " is not a plain directory"));
@@ -146,14 +144,14 @@ absl::Status FindProcess(const Place& place, Created* container) {
   return absl::OkStatus();
 }
 
-// memory.events, or v1's memory.oom_control: both count OOM kills. Absent where nothing limits memory.
+// memory.events, or v1's memory.oom_control: both count OOM kills. Absent where nothing limits
+// memory.
 UniqueFd OpenMemoryEvents(schema::Host::CgroupMode mode, const std::string& cgroup) {
-  const std::string path = mode == schema::Host::CgroupMode::V2
-                               ? absl::StrCat(base::kCgroupMount, cgroup, "/memory.events")
-                               : absl::StrCat(base::kCgroupMount, "/memory", cgroup,
-                                              "/memory.oom_control");
-  absl::StatusOr<UniqueFd> events =
-      base::OpenAt(AT_FDCWD, path, O_RDONLY, Resolve::kHost);
+  const std::string path =
+      mode == schema::Host::CgroupMode::V2
+          ? absl::StrCat(base::kCgroupMount, cgroup, "/memory.events")
+          : absl::StrCat(base::kCgroupMount, "/memory", cgroup, "/memory.oom_control");
+  absl::StatusOr<UniqueFd> events = base::OpenAt(AT_FDCWD, path, O_RDONLY, Resolve::kHost);
   return events.ok() ? *std::move(events) : UniqueFd();
 }
 
@@ -162,7 +160,8 @@ base::CgroupMode Mode(schema::Host::CgroupMode mode) {
   return mode == schema::Host::CgroupMode::V2 ? base::CgroupMode::kV2 : base::CgroupMode::kV1;
 }
 
-// This process is the parent of what the runtime left, and nobody else can take it out of its cgroup.
+// This process is the parent of what the runtime left, and nobody else can take it out of its
+// cgroup.
 void ReapAll() {
   signal(SIGCHLD, SIG_IGN);  // those that end from now on
   while (waitpid(-1, nullptr, WNOHANG) > 0) {
@@ -175,7 +174,8 @@ void LogFailure(const char* what, const absl::Status& status) {
 }
 
 // From a made bundle to a verified process. What it leaves behind on failure, ~Created takes away.
-absl::Status Build(schema::LaunchJob::Reader job, const Place& place, Inputs in, Created* container) {
+absl::Status Build(schema::LaunchJob::Reader job, const Place& place, Inputs in,
+                   Created* container) {
   const schema::ContainerSpec::Reader spec = job.getCreate();
   BULKHEAD_ASSIGN_OR_RETURN(Facts facts, GatherFacts(job, place, in.volumes.size()));
   BULKHEAD_ASSIGN_OR_RETURN(facts.target_pid, TargetPid(spec, in.target));
@@ -189,12 +189,11 @@ absl::Status Build(schema::LaunchJob::Reader job, const Place& place, Inputs in,
   BULKHEAD_RETURN_IF_ERROR(RunCreate(*container, place, stdio));
   BULKHEAD_RETURN_IF_ERROR(stdio.Finish());
   BULKHEAD_RETURN_IF_ERROR(FindProcess(place, container));
-  const Promise promise = {
-      .pid = container->pid,
-      .seccomp = spec.getProcess().getSeccomp().getType() !=
-                 schema::SecurityProfile::Type::UNCONFINED,
-      .no_new_privs = spec.getProcess().getNoNewPrivileges(),
-      .bounding = spec.getProcess().getCapabilities()};
+  const Promise promise = {.pid = container->pid,
+                           .seccomp = spec.getProcess().getSeccomp().getType() !=
+                                      schema::SecurityProfile::Type::UNCONFINED,
+                           .no_new_privs = spec.getProcess().getNoNewPrivileges(),
+                           .bounding = spec.getProcess().getCapabilities()};
   BULKHEAD_RETURN_IF_ERROR(CheckPromise(promise, place.container_id, false));
   BULKHEAD_RETURN_IF_ERROR(SavePromise(place, promise));
   // Still the same process: else the runtime may have joined a stranger's namespace.
@@ -210,7 +209,9 @@ absl::Status Build(schema::LaunchJob::Reader job, const Place& place, Inputs in,
 }  // namespace
 
 Created::Created(Place place, Runtime runtime, schema::Host::CgroupMode mode, std::string cgroup)
-    : place_(std::move(place)), runtime_(std::move(runtime)), mode_(mode),
+    : place_(std::move(place)),
+      runtime_(std::move(runtime)),
+      mode_(mode),
       cgroup_(std::move(cgroup)) {}
 
 Created::~Created() {

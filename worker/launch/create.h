@@ -12,8 +12,8 @@
 
 namespace bulkhead::launch {
 
-// A container that the runtime has created. Unless kept, destroying this destroys the container: its processes,
-// runtime state, cgroup and bundle.
+// A container that the runtime has created. Unless kept, destroying this destroys the container:
+// its processes, runtime state, cgroup and bundle.
 class Created {
  public:
   Created(Place place, Runtime runtime, schema::Host::CgroupMode mode, std::string cgroup);
@@ -41,8 +41,8 @@ class Created {
   bool kept_ = false;
 };
 
-// fds: as schema/worker/launch.capnp says for create. Makes this process a subreaper, and so the parent of the
-// container's first process. On failure nothing is left.
+// fds: as schema/worker/launch.capnp says for create. Makes this process a subreaper, and so the
+// parent of the container's first process. On failure nothing is left.
 absl::StatusOr<std::unique_ptr<Created>> CreateContainer(schema::LaunchJob::Reader job,
                                                          std::vector<base::UniqueFd> fds,
                                                          const Place& place);

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +12,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "base/fs.h"
 #include "base/status.h"
 #include "worker/launch/config.h"
@@ -60,14 +63,13 @@ class Collector {
   std::string text_;
 };
 
-// Collects until both streams and the runtime have ended, or the runtime has and the patience too. False: the
-// deadline passed while the command ran.
+// Collects until both streams and the runtime have ended, or the runtime has and the patience too.
+// False: the deadline passed while the command ran.
 bool Collect(Runtime::Run& run, Collector& out, Collector& err, Deadline deadline) {
   bool running = true;
   while (running || out.fd() >= 0 || err.fd() >= 0) {
-    pollfd entries[] = {{out.fd(), POLLIN, 0},
-                        {err.fd(), POLLIN, 0},
-                        {running ? run.pidfd() : -1, POLLIN, 0}};
+    pollfd entries[] = {
+        {out.fd(), POLLIN, 0}, {err.fd(), POLLIN, 0}, {running ? run.pidfd() : -1, POLLIN, 0}};
     const int ready = poll(entries, std::size(entries), deadline.PollTimeout());
     if (entries[0].revents != 0 && ready > 0) out.ReadSome();
     if (entries[1].revents != 0 && ready > 0) err.ReadSome();
@@ -78,6 +80,17 @@ bool Collect(Runtime::Run& run, Collector& out, Collector& err, Deadline deadlin
     if (deadline.Passed()) return !running;
   }
   return true;
+}
+
+// A command that could not be executed is left by the runtime as an ended process. Unless somebody
+// waits for it, the container's pid namespace cannot end either.
+void ReapOrphans() {
+  const Deadline deadline = Deadline::After(kDrainPatience);
+  for (;;) {
+    const pid_t pid = waitpid(-1, nullptr, WNOHANG);
+    if (pid < 0 || deadline.Passed()) return;
+    if (pid == 0) absl::SleepFor(absl::Milliseconds(1));
+  }
 }
 
 // The command's process is a child of the runtime's, in the container's pid namespace.
@@ -99,9 +112,7 @@ absl::StatusOr<UniqueFd> MemfdWith(const char* name, absl::string_view text) {
   return fd;
 }
 
-}  // namespace
-
-absl::StatusOr<ExecOutput> ExecInContainer(schema::LaunchJob::Reader job, const Place& place) {
+absl::StatusOr<ExecOutput> Execute(schema::LaunchJob::Reader job, const Place& place) {
   const schema::LaunchJob::Exec::Reader exec = job.getExec();
   if (exec.getProcess().getTerminal()) {
     return absl::UnimplementedError("exec: no terminal without a stream");
@@ -135,6 +146,17 @@ absl::StatusOr<ExecOutput> ExecInContainer(schema::LaunchJob::Reader job, const 
     return absl::FailedPreconditionError(absl::StrCat("exec: ", complaint));
   }
   return ExecOutput{out.Take(), err.Take(), code};
+}
+
+}  // namespace
+
+absl::StatusOr<ExecOutput> ExecInContainer(schema::LaunchJob::Reader job, const Place& place) {
+  if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
+    return base::ErrnoStatus("become subreaper");
+  }
+  absl::StatusOr<ExecOutput> output = Execute(job, place);
+  ReapOrphans();
+  return output;
 }
 
 }  // namespace bulkhead::launch

@@ -29,8 +29,8 @@ TEST_F(ExecTest, ASignalIsAnExitCode) {
 }
 
 TEST_F(ExecTest, IsConfinedLikeTheContainer) {
-  const ExecResult got =
-      Exec({"/bin/sh", "-c", "grep -E 'Seccomp:|CapInh|CapBnd' /proc/self/status; ls /proc/self/fd"});
+  const ExecResult got = Exec(
+      {"/bin/sh", "-c", "grep -E 'Seccomp:|CapInh|CapBnd' /proc/self/status; ls /proc/self/fd"});
   EXPECT_THAT(got.out, HasSubstr("Seccomp:\t2"));
   EXPECT_THAT(got.out, HasSubstr("CapInh:\t0000000000000000"));
   EXPECT_THAT(got.out, HasSubstr("CapBnd:\t00000000a80425fb"));
@@ -38,8 +38,9 @@ TEST_F(ExecTest, IsConfinedLikeTheContainer) {
 }
 
 TEST_F(ExecTest, RunsAsTheUserItIsGiven) {
-  const ExecResult got = Exec({"/bin/id", "-u"}, 20000, 1 << 20,
-                              [](schema::Process::Builder process) { process.getUser().setUid(1); });
+  const ExecResult got =
+      Exec({"/bin/id", "-u"}, 20000, 1 << 20,
+           [](schema::Process::Builder process) { process.getUser().setUid(1); });
   EXPECT_EQ(got.out, "1\n");
 }
 
@@ -51,7 +52,8 @@ TEST_F(ExecTest, AMissingProgramIsNamed) {
 
 TEST_F(ExecTest, TheDeadlineKillsTheCommandAndItsChildren) {
   const absl::Time begin = absl::Now();
-  const ExecResult got = Exec({"/bin/sh", "-c", "sh -c 'tail -f /dev/null' & tail -f /dev/null"}, 300);
+  const ExecResult got =
+      Exec({"/bin/sh", "-c", "sh -c 'tail -f /dev/null' & tail -f /dev/null"}, 300);
   EXPECT_EQ(got.status.code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_LT(absl::Now() - begin, absl::Seconds(3));
   // Its first process, sleep, waits for no orphan.

@@ -28,7 +28,7 @@ using base::UniqueFd;
 constexpr int kMaxDeviceDepth = 8;
 constexpr size_t kMaxDevices = 1024;
 // Not devices of the node but file systems, links and terminals that a container has of its own.
-constexpr absl::string_view kNotDevices[] = {"pts", "shm",    "fd",     "mqueue", "console",
+constexpr absl::string_view kNotDevices[] = {"pts",  "shm",   "fd",     "mqueue", "console",
                                              "ptmx", "stdin", "stdout", "stderr"};
 
 uint64_t BoundingSet() {
@@ -92,7 +92,8 @@ absl::Status AddDevice(schema::Device::Reader device, std::vector<DeviceFacts>* 
     return absl::InvalidArgumentError("device: not a clean absolute path");
   }
   if (access.find_first_not_of("rwm") != std::string::npos) {
-    return absl::InvalidArgumentError(absl::StrCat("device ", host, ": permissions not of r, w, m"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("device ", host, ": permissions not of r, w, m"));
   }
   BULKHEAD_ASSIGN_OR_RETURN(UniqueFd fd,
                             base::OpenAt(AT_FDCWD, host, O_PATH, base::Resolve::kHost));

@@ -9,7 +9,9 @@ namespace bulkhead::launch {
 
 // What the node and this process can give, for the process part alone.
 Facts ProcessFacts(const Place& place);
-// All of it, with the container's devices looked up on the node. volumes: how many came with the job.
-absl::StatusOr<Facts> GatherFacts(schema::LaunchJob::Reader job, const Place& place, size_t volumes);
+// All of it, with the container's devices looked up on the node. volumes: how many came with the
+// job.
+absl::StatusOr<Facts> GatherFacts(schema::LaunchJob::Reader job, const Place& place,
+                                  size_t volumes);
 
 }  // namespace bulkhead::launch

@@ -27,9 +27,9 @@ constexpr absl::Duration kDeletePatience = absl::Seconds(30);
 constexpr absl::Duration kPromisePatience = absl::Seconds(1);
 constexpr char kUnified[] = "/sys/fs/cgroup/unified";
 
-// crun refuses a node where cgroup2 has controllers beside v1, so this process and its children do not see it. The
-// mount is made private first: the unmount must not travel. An own tmpfs takes its place, as crun would leave files
-// in the directory below, which is the node's.
+// crun refuses a node where cgroup2 has controllers beside v1, so this process and its children do
+// not see it. The mount is made private first: the unmount must not travel. An own tmpfs takes its
+// place, as crun would leave files in the directory below, which is the node's.
 absl::Status HideUnified(schema::Host::CgroupMode mode) {
   if (mode != schema::Host::CgroupMode::HYBRID) return absl::OkStatus();
   if (mount(nullptr, kUnified, nullptr, MS_PRIVATE, nullptr) != 0) {
@@ -38,7 +38,8 @@ absl::Status HideUnified(schema::Host::CgroupMode mode) {
     return base::ErrnoStatus("hide the unified cgroup");
   }
   if (umount2(kUnified, MNT_DETACH) != 0) return base::ErrnoStatus("hide the unified cgroup");
-  if (mount("tmpfs", kUnified, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700,size=1m") != 0) {
+  if (mount("tmpfs", kUnified, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700,size=1m") !=
+      0) {
     return base::ErrnoStatus("cover the unified cgroup");
   }
   return absl::OkStatus();
@@ -61,7 +62,8 @@ absl::Status Start(schema::LaunchJob::Reader job, const Place& place) {
   BULKHEAD_ASSIGN_OR_RETURN(Runtime runtime, Runtime::Open(job, place));
   BULKHEAD_RETURN_IF_ERROR(runtime.Call({"start", place.container_id}, kStartPatience));
   const absl::Status promise = CheckStarted(place);
-  if (!promise.ok()) runtime.Call({"kill", place.container_id, "KILL"}, kDeletePatience).IgnoreError();
+  if (!promise.ok())
+    runtime.Call({"kill", place.container_id, "KILL"}, kDeletePatience).IgnoreError();
   return promise;
 }
 
@@ -123,8 +125,7 @@ std::unique_ptr<Created> RunLaunchJob(schema::LaunchJob::Reader job,
                                       std::vector<base::UniqueFd> fds, int root, int run,
                                       schema::LaunchResult::Builder result) {
   std::unique_ptr<Created> created;
-  ipc::WriteStatus(Dispatch(job, std::move(fds), root, run, result, &created),
-                   result.initStatus());
+  ipc::WriteStatus(Dispatch(job, std::move(fds), root, run, result, &created), result.initStatus());
   return created;
 }
 

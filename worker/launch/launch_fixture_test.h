@@ -36,7 +36,8 @@
 #include "security/profile.h"
 #include "security/workload/defaults.h"
 
-// Drives the real launch and monitor programs, with the real crun and a rootfs of busybox, as spawner and broker do.
+// Drives the real launch and monitor programs, with the real crun and a rootfs of busybox, as
+// spawner and broker do.
 namespace bulkhead::launch {
 
 namespace fs = std::filesystem;
@@ -101,8 +102,9 @@ class LaunchFixture : public testing::Test {
       fs::create_directory(dir_ / "image" / sub);
     }
     fs::copy_file("/bin/busybox", dir_ / "image/bin/busybox");
-    for (const char* applet : {"sh", "cat", "echo", "id", "ls", "pwd", "env", "sleep", "tail", "true",
-                               "grep", "tty", "readlink", "touch", "yes", "head", "stat", "hostname"}) {
+    for (const char* applet :
+         {"sh", "cat", "echo", "id", "ls", "pwd", "env", "sleep", "tail", "true", "grep", "tty",
+          "readlink", "touch", "yes", "head", "stat", "hostname"}) {
       fs::create_symlink("busybox", dir_ / "image/bin" / applet);
     }
   }
@@ -315,7 +317,8 @@ class LaunchFixture : public testing::Test {
         return false;
       }
     }
-    return NoTraceBelowUnified() && !fs::exists(dir_ / "root/crun") && !fs::exists(dir_ / "run/crun" / id_);
+    return NoTraceBelowUnified() && !fs::exists(dir_ / "root/crun") &&
+           !fs::exists(dir_ / "run/crun" / id_);
   }
 
   // On a hybrid node, what lies under the mount of the unified hierarchy.

@@ -222,8 +222,8 @@ TEST_F(LaunchFixture, ATargetThatHasEndedIsRefused) {
   if (other == 0) _exit(0);
   pidfd_.Reset(static_cast<int>(syscall(SYS_pidfd_open, other, 0)));
   waitpid(other, nullptr, 0);
-  const absl::Status status = Create(
-      {"/bin/true"}, [](auto spec) { spec.getNamespaces().setPid(Source::TARGET); });
+  const absl::Status status =
+      Create({"/bin/true"}, [](auto spec) { spec.getNamespaces().setPid(Source::TARGET); });
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
   EXPECT_TRUE(NothingIsLeft());
 }

@@ -54,10 +54,10 @@ absl::StatusOr<UniqueFd> OpenLog(const std::string& path) {
   BULKHEAD_ASSIGN_OR_RETURN(UniqueFd directory,
                             OpenLogDirectory(slash == 0 ? "/" : path.substr(0, slash)));
   // O_NONBLOCK: what lies there may be a FIFO, which is refused below.
-  BULKHEAD_ASSIGN_OR_RETURN(
-      UniqueFd log, base::OpenAt(directory.get(), path.substr(slash + 1),
-                                 O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK,
-                                 base::Resolve::kBeneathNoSymlinks, 0640));
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd log,
+                            base::OpenAt(directory.get(), path.substr(slash + 1),
+                                         O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK,
+                                         base::Resolve::kBeneathNoSymlinks, 0640));
   struct stat st;
   if (fstat(log.get(), &st) != 0) return base::ErrnoStatus(absl::StrCat("stat ", path));
   if (!S_ISREG(st.st_mode) || st.st_nlink != 1) {

@@ -1,7 +1,8 @@
-// SECURITY: launch is root with nearly every power of a container's parent, since whatever it gave up would be missing
-// in the container. Only the broker talks to it, with one job of typed fields, each checked again here; it parses no
-// untrusted format, and the JSON that the runtime reads is written here from those fields alone. An attacker who owns
-// it owns the node. After create it becomes the monitor, which holds no power at all.
+// SECURITY: launch is root with nearly every power of a container's parent, since whatever it gave
+// up would be missing in the container. Only the broker talks to it, with one job of typed fields,
+// each checked again here; it parses no untrusted format, and the JSON that the runtime reads is
+// written here from those fields alone. An attacker who owns it owns the node. After create it
+// becomes the monitor, which holds no power at all.
 #include <signal.h>
 
 #include "base/log.h"
@@ -25,7 +26,8 @@ absl::Status SendAnswer(capnp::MessageBuilder& answer) {
                    ipc::PollWaiter(), kMaxAnswerBytes);
 }
 
-// The answer first, as the monitor cannot give it. Where the broker is gone, nobody knows the container: it goes too.
+// The answer first, as the monitor cannot give it. Where the broker is gone, nobody knows the
+// container: it goes too.
 int HandOver(capnp::MessageBuilder& answer, const base::UniqueFd& program,
              std::unique_ptr<Created> container, int cgroup_version) {
   if (!SendAnswer(answer).ok()) return 1;

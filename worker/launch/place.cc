@@ -22,10 +22,11 @@ using base::UniqueFd;
 
 constexpr size_t kMaxNameBytes = 63;
 constexpr size_t kMaxFileBytes = 1 << 20;
-// A pod's directory may go between being made and being used, when the pod's last other container is removed.
+// A pod's directory may go between being made and being used, when the pod's last other container
+// is removed.
 constexpr int kMaxTries = 16;
 // Directories of <root_dir> and <run_dir> that are not a runtime's.
-constexpr absl::string_view kTaken[] = {"state", "blobs",      "ingest",  "layers",
+constexpr absl::string_view kTaken[] = {"state", "blobs",      "ingest", "layers",
                                         "pods",  "containers", "monitor"};
 
 bool IsRuntimeName(absl::string_view name) {
@@ -93,8 +94,8 @@ absl::StatusOr<Place> FindPlace(schema::LaunchJob::Reader job, int root, int run
   }
   BULKHEAD_ASSIGN_OR_RETURN(const std::string root_path, PathOf(root));
   BULKHEAD_ASSIGN_OR_RETURN(const std::string run_path, PathOf(run));
-  place.bundle = absl::StrCat(root_path, "/", place.runtime_name, "/", place.pod_id, "/",
-                              place.container_id);
+  place.bundle =
+      absl::StrCat(root_path, "/", place.runtime_name, "/", place.pod_id, "/", place.container_id);
   place.pod_directory = absl::StrCat(run_path, "/pods/", place.pod_id);
   place.state_root = absl::StrCat(run_path, "/", place.runtime_name);
   return place;
@@ -124,8 +125,8 @@ absl::Status WriteBundleFile(const Place& place, const std::string& name, absl::
 
 absl::StatusOr<std::string> ReadBundleFile(const Place& place, const std::string& name) {
   BULKHEAD_ASSIGN_OR_RETURN(UniqueFd bundle, OpenBundle(place));
-  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd file, base::OpenAt(bundle.get(), name, O_RDONLY,
-                                                        Resolve::kBeneathNoSymlinks));
+  BULKHEAD_ASSIGN_OR_RETURN(
+      UniqueFd file, base::OpenAt(bundle.get(), name, O_RDONLY, Resolve::kBeneathNoSymlinks));
   return base::ReadAll(file.get(), kMaxFileBytes);
 }
 

@@ -8,10 +8,11 @@
 
 namespace bulkhead::launch {
 
-// Where one container's things lie: the worker's directories and the names below them, checked once.
+// Where one container's things lie: the worker's directories and the names below them, checked
+// once.
 struct Place {
-  int root = -1;              // fd of <root_dir>
-  int run = -1;               // fd of <run_dir>
+  int root = -1;  // fd of <root_dir>
+  int run = -1;   // fd of <run_dir>
   std::string runtime_name;
   std::string pod_id;
   std::string container_id;
@@ -23,16 +24,16 @@ struct Place {
 // Checks the job's names, so that none can lead elsewhere. The fds stay the caller's.
 absl::StatusOr<Place> FindPlace(schema::LaunchJob::Reader job, int root, int run);
 
-// Makes the bundle, which must not exist yet: rootfs/, and mounts/<n> as a directory or file for each volume. All
-// directories are root's alone.
+// Makes the bundle, which must not exist yet: rootfs/, and mounts/<n> as a directory or file for
+// each volume. All directories are root's alone.
 absl::Status MakeBundle(const Place& place, const std::vector<base::UniqueFd>& volumes);
 // Opens the bundle for path lookups. NOT_FOUND where there is none.
 absl::StatusOr<base::UniqueFd> OpenBundle(const Place& place);
 // Writes a new file in the bundle, for root alone.
 absl::Status WriteBundleFile(const Place& place, const std::string& name, absl::string_view text);
 absl::StatusOr<std::string> ReadBundleFile(const Place& place, const std::string& name);
-// Deletes it, with the directories above it that become empty. Mounts of this process below it are detached first.
-// Missing is success.
+// Deletes it, with the directories above it that become empty. Mounts of this process below it are
+// detached first. Missing is success.
 absl::Status RemoveBundle(const Place& place);
 
 }  // namespace bulkhead::launch

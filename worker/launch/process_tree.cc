@@ -49,8 +49,9 @@ bool Contains(const std::vector<pid_t>& pids, pid_t pid) {
 
 }  // namespace
 
-// Each is stopped when it is found, so that it neither makes more nor waits for one: the numbers stay those processes'
-// own until all are killed. Not every kernel lists a process's children, so all processes are asked for their parent.
+// Each is stopped when it is found, so that it neither makes more nor waits for one: the numbers
+// stay those processes' own until all are killed. Not every kernel lists a process's children, so
+// all processes are asked for their parent.
 void KillTree(pid_t root) {
   kill(root, SIGSTOP);
   std::vector<pid_t> tree = {root};

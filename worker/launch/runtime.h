@@ -17,7 +17,8 @@ namespace bulkhead::launch {
 // The OCI runtime's program, and how it is always called.
 class Runtime {
  public:
-  // PERMISSION_DENIED where the program or a bit of it is not root's alone; NOT_FOUND names the path.
+  // PERMISSION_DENIED where the program or a bit of it is not root's alone; NOT_FOUND names the
+  // path.
   static absl::StatusOr<Runtime> Open(schema::LaunchJob::Reader job, const Place& place);
 
   // One run of it. Kills it with its session when destroyed before it ended.
@@ -46,8 +47,10 @@ class Runtime {
     int out = -1;
     int err = -1;
   };
-  // Starts it with arguments after the global ones, a constant environment, a session of its own and no other fd.
-  absl::StatusOr<Run> Start(const std::vector<std::string>& arguments, const Streams& streams) const;
+  // Starts it with arguments after the global ones, a constant environment, a session of its own
+  // and no other fd.
+  absl::StatusOr<Run> Start(const std::vector<std::string>& arguments,
+                            const Streams& streams) const;
   // Starts it without streams and waits. Not 0: INTERNAL with its complaint.
   absl::Status Call(const std::vector<std::string>& arguments, absl::Duration patience) const;
 

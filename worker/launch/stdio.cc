@@ -76,7 +76,8 @@ absl::StatusOr<Stdio> Stdio::Make(schema::ContainerSpec::Reader spec) {
   return stdio;
 }
 
-// A bundle's path is longer than a socket's name may be, so the name lies in a detached tmpfs that dies with the fd.
+// A bundle's path is longer than a socket's name may be, so the name lies in a detached tmpfs that
+// dies with the fd.
 absl::Status Stdio::MakeConsole() {
   BULKHEAD_ASSIGN_OR_RETURN(
       directory_, base::MountDetached("tmpfs", {{.key = "mode", .value = "0700"}},

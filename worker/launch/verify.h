@@ -8,8 +8,8 @@
 #include "absl/status/statusor.h"
 #include "worker/launch/place.h"
 
-// What a container was promised, compared with what its process has: a runtime that answers success without having
-// confined it must not get away with it (V24).
+// What a container was promised, compared with what its process has: a runtime that answers success
+// without having confined it must not get away with it (V24).
 namespace bulkhead::launch {
 
 struct Promise {
@@ -19,9 +19,9 @@ struct Promise {
   uint64_t bounding = 0;
 };
 
-// FAILED_PRECONDITION names what is missing. NOT_FOUND: the process has ended. container_id: must be in its cgroup.
-// With no_new_privs, runtimes set the filter last, just before they execute the program: seccomp counts only where
-// started is set.
+// FAILED_PRECONDITION names what is missing. NOT_FOUND: the process has ended. container_id: must
+// be in its cgroup. With no_new_privs, runtimes set the filter last, just before they execute the
+// program: seccomp counts only where started is set.
 absl::Status CheckPromise(const Promise& promise, const std::string& container_id, bool started);
 
 // Keeps it in the bundle, from create to start.

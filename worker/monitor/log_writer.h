@@ -10,9 +10,10 @@ namespace bulkhead::monitor {
 
 enum class Stream { kStdout = 0, kStderr = 1 };
 
-// A container's output in CRI's log format, one line each: "<RFC 3339, ns, UTC> stdout|stderr F|P <text>". A line of
-// more than 16 KiB is cut into parts marked P, as is the rest at the end of a stream that lacks its newline.
-// Never waits: what the file does not take (full disk, quota) is counted and lost.
+// A container's output in CRI's log format, one line each: "<RFC 3339, ns, UTC> stdout|stderr F|P
+// <text>". A line of more than 16 KiB is cut into parts marked P, as is the rest at the end of a
+// stream that lacks its newline. Never waits: what the file does not take (full disk, quota) is
+// counted and lost.
 class LogWriter {
  public:
   static constexpr size_t kMaxText = 16 << 10;

@@ -43,8 +43,8 @@ TEST(FormatTime, IsRfc3339WithNanoseconds) {
 TEST_F(LogWriterTest, WritesWholeLinesOfBothStreams) {
   writer_.Append(Stream::kStdout, "one\ntwo\n");
   writer_.Append(Stream::kStderr, "three\n");
-  EXPECT_EQ(Text(), absl::StrCat(kNow, "stdout F one\n", kNow, "stdout F two\n", kNow,
-                                 "stderr F three\n"));
+  EXPECT_EQ(Text(),
+            absl::StrCat(kNow, "stdout F one\n", kNow, "stdout F two\n", kNow, "stderr F three\n"));
 }
 
 TEST_F(LogWriterTest, JoinsALineThatComesInPieces) {

@@ -1,6 +1,7 @@
-// SECURITY: monitor has the container's streams, log file, exit code and listening socket, and no right at all: own
-// uid, no capability, an empty root, a seccomp filter. It reads what the container prints, copying and never parsing
-// it, and four fixed requests of the broker. An attacker who owns it can forge this container's log and exit code.
+// SECURITY: monitor has the container's streams, log file, exit code and listening socket, and no
+// right at all: own uid, no capability, an empty root, a seccomp filter. It reads what the
+// container prints, copying and never parsing it, and four fixed requests of the broker. An
+// attacker who owns it can forge this container's log and exit code.
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -21,9 +22,7 @@ namespace {
 
 constexpr size_t kMaxJobBytes = 4096;
 
-base::UniqueFd TakeIfOpen(int fd) {
-  return base::UniqueFd(fcntl(fd, F_GETFD) >= 0 ? fd : -1);
-}
+base::UniqueFd TakeIfOpen(int fd) { return base::UniqueFd(fcntl(fd, F_GETFD) >= 0 ? fd : -1); }
 
 absl::StatusOr<ipc::Received> ReadJob() {
   const base::UniqueFd memfd(security::kMonitorJobFd);
@@ -42,7 +41,8 @@ absl::StatusOr<ipc::Received> ReadJob() {
 }
 
 absl::Status Run() {
-  base::UniqueFd control(security::kMonitorControlFd);  // closing it tells the broker that launch's part is over
+  base::UniqueFd control(
+      security::kMonitorControlFd);  // closing it tells the broker that launch's part is over
   control.Reset();
   BULKHEAD_ASSIGN_OR_RETURN(ipc::Received received, ReadJob());
   Start start = {.listen = TakeIfOpen(security::kMonitorListenFd),
@@ -57,7 +57,8 @@ absl::Status Run() {
     start.pid = job.getPid();
     start.broker_uid = job.getBrokerUid();
   }));
-  if (start.pid <= 0 || !start.listen || !start.pidfd) return absl::DataLossError("job: incomplete");
+  if (start.pid <= 0 || !start.listen || !start.pidfd)
+    return absl::DataLossError("job: incomplete");
   return Monitor(std::move(start)).Run();
 }
 

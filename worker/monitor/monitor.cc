@@ -41,7 +41,8 @@ int ExitCode(int status) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-// Whether the kernel's counter of OOM kills in this cgroup is above 0. A cgroup that is gone has no say.
+// Whether the kernel's counter of OOM kills in this cgroup is above 0. A cgroup that is gone has no
+// say.
 bool SawOomKill(int memory_events) {
   char text[1024];
   const ssize_t got = pread(memory_events, text, sizeof(text), 0);
@@ -146,8 +147,8 @@ void Monitor::CloseStream(Stream stream) {
   streams_[static_cast<size_t>(stream)].Reset();  // which takes it out of the epoll set
 }
 
-// Besides the container's first process there may be orphans: of the runtime, and of a container in the node's pid
-// namespace.
+// Besides the container's first process there may be orphans: of the runtime, and of a container in
+// the node's pid namespace.
 void Monitor::Reap() {
   signalfd_siginfo info;
   while (read(signals_.get(), &info, sizeof(info)) > 0) {
@@ -196,7 +197,8 @@ void Monitor::Accept() {
     base::Log(base::Severity::kWarning, "refused a connection", {{"uid", peer.uid}});
     return;
   }
-  // A broker that was killed leaves connections that end; one that opens ever more loses the oldest.
+  // A broker that was killed leaves connections that end; one that opens ever more loses the
+  // oldest.
   if (connections_.size() >= kMaxConnections) connections_.front().closed = true;
   connections_.push_back({std::move(socket)});
   Connection& connection = connections_.back();
@@ -214,9 +216,8 @@ void Monitor::ReadRequest(Connection& connection) {
     connection.closed = true;
     return;
   }
-  const absl::Status read = ipc::Guarded([&] {
-    Answer(connection, request->As<schema::MonitorRequest>(), request->fds());
-  });
+  const absl::Status read = ipc::Guarded(
+      [&] { Answer(connection, request->As<schema::MonitorRequest>(), request->fds()); });
   if (!read.ok()) connection.closed = true;
 }
 
@@ -263,8 +264,8 @@ void Monitor::SendState(Connection& connection, bool with_pidfd) {
   }
   std::vector<int> fds;
   if (with_pidfd) fds.push_back(pidfd_.get());
-  const absl::Status sent = ipc::Send(connection.socket.get(), message, fds,
-                                      base::Deadline::After(kPeerPatience));
+  const absl::Status sent =
+      ipc::Send(connection.socket.get(), message, fds, base::Deadline::After(kPeerPatience));
   if (!sent.ok()) connection.closed = true;
 }
 

@@ -23,15 +23,18 @@ struct Start {
   base::UniqueFd err;
   base::UniqueFd log;
   base::UniqueFd in;             // held so that the container's stdin stays open
-  base::UniqueFd memory_events;  // memory.events, or memory.oom_control on cgroup v1: both have a line oom_kill
+  base::UniqueFd memory_events;  // memory.events, or memory.oom_control on cgroup v1: both have a
+                                 // line oom_kill
 };
 
-// Follows one container from its creation until its exit code is acknowledged: output into the log, exit code and
-// times to whoever of the broker's uid connects (schema/monitor.capnp). Single-threaded.
+// Follows one container from its creation until its exit code is acknowledged: output into the log,
+// exit code and times to whoever of the broker's uid connects (schema/monitor.capnp).
+// Single-threaded.
 class Monitor {
  public:
   explicit Monitor(Start start);
-  // Returns when the container has ended and the broker has acknowledged it. Error: the event loop cannot be made.
+  // Returns when the container has ended and the broker has acknowledged it. Error: the event loop
+  // cannot be made.
   absl::Status Run();
 
  private:
@@ -76,8 +79,8 @@ class Monitor {
   std::list<Connection> connections_;
 
   schema::MonitorState::State state_ = schema::MonitorState::State::CREATED;
-  bool exited_ = false;        // the process is gone
-  bool announced_ = false;     // its output is written as well, so watchers know
+  bool exited_ = false;     // the process is gone
+  bool announced_ = false;  // its output is written as well, so watchers know
   bool acknowledged_ = false;
   int exit_code_ = 0;
   bool oom_killed_ = false;

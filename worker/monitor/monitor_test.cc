@@ -57,7 +57,8 @@ class MonitorTest : public testing::Test {
     std::filesystem::remove_all(dir_);
   }
 
-  // container runs in a grandchild with the streams as 1 and 2, once go() was called; its value is the exit code.
+  // container runs in a grandchild with the streams as 1 and 2, once go() was called; its value is
+  // the exit code.
   void Begin(const std::function<int()>& container) {
     base::FdPair go = *base::MakePipe();
     monitor_ = fork();

@@ -45,16 +45,14 @@ absl::Status CheckJob(schema::MountJob::Reader job) {
 
 absl::StatusOr<UniqueFd> OpenVolume(schema::MountJob::Volume::Reader volume) {
   const std::string path = volume.getHostPath().cStr();
-  absl::StatusOr<UniqueFd> source =
-      base::OpenAt(AT_FDCWD, path, O_PATH, base::Resolve::kHost);
+  absl::StatusOr<UniqueFd> source = base::OpenAt(AT_FDCWD, path, O_PATH, base::Resolve::kHost);
   if (!absl::IsNotFound(source.status()) || !volume.getCreateDirectory()) return source;
   BULKHEAD_RETURN_IF_ERROR(base::MakeDirectories(path, 0755));
   return base::OpenAt(AT_FDCWD, path, O_PATH, base::Resolve::kHost);
 }
 
 absl::StatusOr<UniqueFd> CloneVolume(schema::MountJob::Volume::Reader volume, int source) {
-  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd clone,
-                            base::CloneMount(source, "", volume.getRecursive()));
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd clone, base::CloneMount(source, "", volume.getRecursive()));
   if (volume.getReadOnly()) {
     BULKHEAD_RETURN_IF_ERROR(base::SetMountAttributes(clone.get(), volume.getRecursiveReadOnly(),
                                                       MOUNT_ATTR_RDONLY, 0, 0, -1));
@@ -80,9 +78,8 @@ absl::Status CloneVolumes(schema::MountJob::Reader job, schema::MountResult::Bui
 
 absl::Status MakeWithMode(int parent, const char* name, mode_t mode) {
   BULKHEAD_RETURN_IF_ERROR(base::MakeDirectory(parent, name, mode));
-  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd directory,
-                            base::OpenAt(parent, name, O_RDONLY | O_DIRECTORY,
-                                         base::Resolve::kBeneathNoSymlinks));
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd directory, base::OpenAt(parent, name, O_RDONLY | O_DIRECTORY,
+                                                             base::Resolve::kBeneathNoSymlinks));
   // Whatever the umask.
   if (fchmod(directory.get(), mode) != 0) return base::ErrnoStatus(absl::StrCat("chmod ", name));
   return absl::OkStatus();
@@ -91,9 +88,8 @@ absl::Status MakeWithMode(int parent, const char* name, mode_t mode) {
 // <containers>/<id>/{upper,work}. The upper directory's mode is that of / in the container.
 absl::StatusOr<UniqueFd> MakeUpper(int containers, const std::string& id) {
   BULKHEAD_RETURN_IF_ERROR(MakeWithMode(containers, id.c_str(), 0700));
-  BULKHEAD_ASSIGN_OR_RETURN(
-      UniqueFd directory,
-      base::OpenAt(containers, id, O_PATH | O_DIRECTORY, base::Resolve::kBeneathNoSymlinks));
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd directory, base::OpenAt(containers, id, O_PATH | O_DIRECTORY,
+                                                             base::Resolve::kBeneathNoSymlinks));
   BULKHEAD_RETURN_IF_ERROR(MakeWithMode(directory.get(), "upper", 0755));
   BULKHEAD_RETURN_IF_ERROR(MakeWithMode(directory.get(), "work", 0700));
   return directory;

@@ -13,8 +13,8 @@ struct Places {
   int layer_ids = -1;  // user namespace for the layers' owners
 };
 
-// Builds the rootfs and the volumes of one container (schema/worker/mount.capnp). On failure nothing is left: the
-// directories that it made are removed.
+// Builds the rootfs and the volumes of one container (schema/worker/mount.capnp). On failure
+// nothing is left: the directories that it made are removed.
 worker::JobResult RunMountJob(schema::MountJob::Reader job, const Places& places,
                               schema::MountResult::Builder result,
                               OverlayMethod method = OverlayMethod::kBest);

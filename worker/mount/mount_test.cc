@@ -1,3 +1,5 @@
+#include "base/mount.h"
+
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -17,7 +19,6 @@
 #include "absl/strings/str_cat.h"
 #include "base/fs.h"
 #include "base/ids.h"
-#include "base/mount.h"
 #include "ipc/status_codec.h"
 #include "security/enforce/spawn.h"
 #include "security/layer_ids.h"
@@ -43,7 +44,8 @@ class MountTest : public testing::TestWithParam<OverlayMethod> {
   }
 
   static void Shift(const fs::path& path, uint32_t uid, mode_t mode) {
-    ASSERT_EQ(lchown(path.c_str(), security::kLayerIdShift + uid, security::kLayerIdShift + uid), 0);
+    ASSERT_EQ(lchown(path.c_str(), security::kLayerIdShift + uid, security::kLayerIdShift + uid),
+              0);
     ASSERT_EQ(chmod(path.c_str(), mode), 0);
   }
   // Adds a layer with an empty root and returns its directory.
@@ -55,7 +57,8 @@ class MountTest : public testing::TestWithParam<OverlayMethod> {
     Shift(layer, 0, 0755);
     return layer;
   }
-  static fs::path AddFile(const fs::path& path, const std::string& text, uint32_t uid, mode_t mode) {
+  static fs::path AddFile(const fs::path& path, const std::string& text, uint32_t uid,
+                          mode_t mode) {
     std::ofstream(path) << text;
     Shift(path, uid, mode);
     return path;
@@ -76,7 +79,8 @@ class MountTest : public testing::TestWithParam<OverlayMethod> {
     }
   }
 
-  // Runs the job in a child with its own mount namespace, attaches the rootfs at at_ and calls check there.
+  // Runs the job in a child with its own mount namespace, attaches the rootfs at at_ and calls
+  // check there.
   void Run(capnp::MallocMessageBuilder& message,
            const std::function<void(const absl::Status&, schema::MountResult::Reader,
                                     std::vector<base::UniqueFd>&)>& check) {
@@ -98,19 +102,17 @@ class MountTest : public testing::TestWithParam<OverlayMethod> {
     base::UniqueFd at(open((dir_ / "at").c_str(), O_PATH | O_CLOEXEC));
     base::UniqueFd layers(open((dir_ / "layers").c_str(), O_PATH | O_CLOEXEC));
     base::UniqueFd containers(open((dir_ / "containers").c_str(), O_PATH | O_CLOEXEC));
-    const absl::StatusOr<base::UniqueFd> layer_ids =
-        security::MakeLayerIdsNamespace();
+    const absl::StatusOr<base::UniqueFd> layer_ids = security::MakeLayerIdsNamespace();
     ASSERT_TRUE(layer_ids.ok()) << layer_ids.status();
     capnp::MallocMessageBuilder out;
     auto result = out.initRoot<schema::MountResult>();
-    worker::JobResult got =
-        RunMountJob(message.getRoot<schema::MountJob>().asReader(),
-                    {.layers = layers.get(),
-                     .containers = containers.get(),
-                     .layer_ids = layer_ids->get()},
-                    result, GetParam());
+    worker::JobResult got = RunMountJob(
+        message.getRoot<schema::MountJob>().asReader(),
+        {.layers = layers.get(), .containers = containers.get(), .layer_ids = layer_ids->get()},
+        result, GetParam());
     const absl::Status status = ipc::ReadStatus(result.asReader().getStatus());
-    // The namespace method has left the tree that at was opened in; what counts is seen through descriptors.
+    // The namespace method has left the tree that at was opened in; what counts is seen through
+    // descriptors.
     if (status.ok()) root_ = absl::StrCat("/proc/", getpid(), "/fd/", got.fds[0].get());
     if (status.ok() && !fs::exists("/proc/self")) MountProc();
     check(status, result.asReader(), got.fds);

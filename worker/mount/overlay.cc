@@ -69,7 +69,8 @@ absl::Status AttachAs(int root, const std::string& name, const UniqueFd& mount) 
   return base::AttachMount(mount.get(), target.get());
 }
 
-// A mount namespace with an empty tmpfs over everything. Returns the tmpfs, which is also the working directory.
+// A mount namespace with an empty tmpfs over everything. Returns the tmpfs, which is also the
+// working directory.
 absl::StatusOr<UniqueFd> EnterWorkshop() {
   if (unshare(CLONE_NEWNS) != 0) return base::ErrnoStatus("unshare the mount namespace");
   UniqueFd root(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -82,7 +83,8 @@ absl::StatusOr<UniqueFd> EnterWorkshop() {
   return tmpfs;
 }
 
-// By short names in one option string, which mount(2) takes up to a page of; fsconfig(2) cuts at 255 bytes.
+// By short names in one option string, which mount(2) takes up to a page of; fsconfig(2) cuts at
+// 255 bytes.
 absl::StatusOr<UniqueFd> ByNamespace(const OverlayRequest& request,
                                      const std::vector<UniqueFd>& layers) {
   UniqueFd container;

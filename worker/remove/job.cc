@@ -16,7 +16,8 @@ constexpr size_t kStagingBytes = 16;
 
 absl::Status RemoveLayer(const Places& places, schema::Digest::Reader digest) {
   const auto bytes = digest.getBytes().asChars();
-  if (bytes.size() != kDigestBytes) return absl::InvalidArgumentError("layer: not a SHA-256 digest");
+  if (bytes.size() != kDigestBytes)
+    return absl::InvalidArgumentError("layer: not a SHA-256 digest");
   return base::RemoveTree(places.layers, base::ToHex({bytes.begin(), bytes.size()}));
 }
 

@@ -1,6 +1,7 @@
-// SECURITY: remove may delete any file below the two directories that it holds, and nothing else: an empty root, a
-// user namespace of its own. Only the broker talks to it, with one digest, id or staging name; the file names that it
-// walks come from images and containers. An attacker who owns it can delete layers and containers' files.
+// SECURITY: remove may delete any file below the two directories that it holds, and nothing else:
+// an empty root, a user namespace of its own. Only the broker talks to it, with one digest, id or
+// staging name; the file names that it walks come from images and containers. An attacker who owns
+// it can delete layers and containers' files.
 #include "worker/remove/job.h"
 
 int main() {

@@ -5,7 +5,8 @@
 
 namespace bulkhead::signal {
 
-// Sends the signal (schema/worker/signal.capnp). cgroups: fd of the cgroup file system; it stays the caller's.
+// Sends the signal (schema/worker/signal.capnp). cgroups: fd of the cgroup file system; it stays
+// the caller's.
 worker::JobResult RunSignalJob(schema::SignalJob::Reader job, std::vector<base::UniqueFd> fds,
                                int cgroups, schema::SignalResult::Builder result);
 

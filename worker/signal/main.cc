@@ -1,6 +1,6 @@
-// SECURITY: signal holds CAP_KILL and the cgroup file system, in the node's pid namespace. Only the broker talks to
-// it, with one typed job: a pidfd, or the cgroup of one container. It reads process numbers of the kernel and nothing
-// else. An attacker who owns it can end any process of the node.
+// SECURITY: signal holds CAP_KILL and the cgroup file system, in the node's pid namespace. Only the
+// broker talks to it, with one typed job: a pidfd, or the cgroup of one container. It reads process
+// numbers of the kernel and nothing else. An attacker who owns it can end any process of the node.
 #include "worker/signal/job.h"
 
 int main() {
