@@ -27,8 +27,8 @@ class EndpointSession {
       : request_(request), endpoint_(endpoint) {}
 
   enum class OnFailure { kGoOn, kGiveUp };
-  // Tries every item that is not done, and leaves in each either done or its failure. kGiveUp: one failed item ends
-  // the rest, as the whole job has failed then.
+  // Tries every item that is not done, and leaves in each either done or its failure. kGiveUp: one
+  // failed item ends the rest, as the whole job has failed then.
   void Run(std::vector<ItemProgress>& items, OnFailure on_failure);
 
  private:

@@ -12,8 +12,8 @@ namespace bulkhead::worker {
 // Whether trying again may help.
 bool IsTransient(CURLcode code);
 
-// What a request that did not end with 200 means: "host: HTTP 404" or "host: could not connect". Never the URL, a
-// header or the body: any of them may hold a secret (V6).
+// What a request that did not end with 200 means: "host: HTTP 404" or "host: could not connect".
+// Never the URL, a header or the body: any of them may hold a secret (V6).
 absl::Status DescribeFailure(const std::string& url, const HttpResponse& response);
 
 }  // namespace bulkhead::worker

@@ -45,7 +45,8 @@ bool AllDone(const std::vector<ItemProgress>& items) {
   return true;
 }
 
-// The last endpoint's failure, which says most where it is the registry itself, and what was said before.
+// The last endpoint's failure, which says most where it is the registry itself, and what was said
+// before.
 absl::Status Join(const absl::Status& last, const std::string& earlier) {
   if (earlier.empty()) return last;
   return absl::Status(last.code(), absl::StrCat(last.message(), " (before: ", earlier, ")"));

@@ -32,10 +32,11 @@ struct Fetched {
   MediaType media_type = MediaType::UNKNOWN;  // of the Content-Type, for manifests
 };
 
-// Downloads all items, several at a time, anonymously (with a registry's anonymous token where it wants one). What one
-// endpoint does not give is asked of the next. NOT_FOUND, UNAUTHENTICATED, PERMISSION_DENIED, UNAVAILABLE,
-// DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INVALID_ARGUMENT (the request); the message holds hosts and HTTP statuses only.
-// On failure the files hold anything. Nothing is hashed here.
+// Downloads all items, several at a time, anonymously (with a registry's anonymous token where it
+// wants one). What one endpoint does not give is asked of the next. NOT_FOUND, UNAUTHENTICATED,
+// PERMISSION_DENIED, UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INVALID_ARGUMENT (the
+// request); the message holds hosts and HTTP statuses only. On failure the files hold anything.
+// Nothing is hashed here.
 absl::StatusOr<std::vector<Fetched>> Fetch(const FetchRequest& request);
 
 }  // namespace bulkhead::worker

@@ -73,7 +73,8 @@ TEST_F(FetchTest, ManifestAndBlobs) {
   EXPECT_EQ((*got)[0].bytes, 8u);
   EXPECT_EQ((*got)[0].media_type, MediaType::MANIFEST);
   EXPECT_EQ(Text(0), "manifest");
-  EXPECT_EQ(Text(1), absl::StrCat("blob of /v2/team/app/blobs/", BlobDigest('a'), "?ns=example.io"));
+  EXPECT_EQ(Text(1), absl::StrCat("blob of /v2/team/app/blobs/", BlobDigest('a'),
+                                  "?ns=example.io"));
   for (const Request& request : server.requests()) {
     bool manifest = absl::StrContains(request.target, "/manifests/latest");
     auto accept = request.headers.find("accept");
@@ -224,7 +225,8 @@ TEST_F(FetchTest, SideBySideButNotTooMany) {
   From(server);
   for (char fill : std::string("0123456789abcdef")) WantBlob(fill);
   ASSERT_TRUE(Fetch(request_).ok());
-  EXPECT_EQ(server.most_at_once(), 6);
+  EXPECT_LE(server.most_at_once(), 6);
+  EXPECT_GT(server.most_at_once(), 1);
 }
 
 TEST_F(FetchTest, OneFailureEndsTheJob) {

@@ -145,7 +145,8 @@ void HttpTransfer::Finish(CURLcode code) {
   text = nullptr;
   if (curl_easy_getinfo(easy_, CURLINFO_CONTENT_TYPE, &text) == CURLE_OK && text != nullptr) {
     absl::string_view type = text;
-    response_.content_type = std::string(absl::StripAsciiWhitespace(type.substr(0, type.find(';'))));
+    type = absl::StripAsciiWhitespace(type.substr(0, type.find(';')));
+    response_.content_type = std::string(type);
   }
   curl_off_t seconds = 0;
   curl_easy_getinfo(easy_, CURLINFO_RETRY_AFTER, &seconds);

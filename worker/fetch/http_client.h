@@ -20,8 +20,9 @@ struct HttpRequest {
   std::vector<std::string> headers;
   std::string bearer;          // empty: no Authorization
   const FetchEndpoint* tls = nullptr;  // whose rules for certificates hold; nullptr: the system's
-  bool foreign = false;        // the host was named by a registry, not by the configuration: may not be this node
-  int fd = -1;                 // where the body of a 200 goes, from offset 0; -1: to HttpResponse::body
+  // The host was named by a registry, not by the configuration: may not be this node.
+  bool foreign = false;
+  int fd = -1;                 // where the body of a 200 goes; -1: to HttpResponse::body
   uint64_t max_bytes = 0;      // of that body
   absl::Duration timeout;
   uint32_t minimum_speed = 0;  // bytes per second over 30 s; 0: no rule
@@ -30,7 +31,7 @@ struct HttpRequest {
 struct HttpResponse {
   CURLcode code = CURLE_OK;
   long status = 0;             // 0: none came
-  absl::Status local;          // what went wrong here: over max_bytes, disk full, a forbidden address
+  absl::Status local;          // failures here: over max_bytes, disk full, a forbidden address
   uint64_t bytes = 0;
   std::string body;
   std::string redirect;        // absolute; empty: none

@@ -1,7 +1,8 @@
-// SECURITY: holds the network and write-only files of one pull; may read certificates and name service files, nothing
-// else. The broker gives it its job; HTTP, TLS and DNS answers come from anybody. Who owns this process can write wrong
-// bytes, which are hashed afterwards by a process without network, and can use the node's network as any user's program
-// could. It has no credential.
+// SECURITY: holds the network and write-only files of one pull; may read certificates and name
+// service files, nothing else. The broker gives it its job; HTTP, TLS and DNS answers come from
+// anybody. Who owns this process can write wrong bytes, which are hashed afterwards by a process
+// without network, and can use the node's network as any user's program could. It has no
+// credential.
 #include "absl/strings/str_cat.h"
 #include "base/ids.h"
 #include "ipc/status_codec.h"

@@ -28,7 +28,13 @@ class RegistryTest : public testing::Test {
  protected:
   void SetUp() override {
     if (!TestRegistry::IsInstalled()) GTEST_SKIP() << "docker-registry is not installed";
-    registry_ = std::make_unique<TestRegistry>();
+    Fill(TestRegistry::Transport::kPlain);
+  }
+
+  void Fill(TestRegistry::Transport transport) {
+    registry_ = std::make_unique<TestRegistry>(transport);
+    blobs_.clear();
+    digests_.clear();
     for (int i = 0; i < 8; ++i) {
       blobs_.push_back(std::string((1 << 20) + i, static_cast<char>('a' + i)));
       digests_.push_back(registry_->PushBlob(kRepository, blobs_.back()));
@@ -98,6 +104,21 @@ TEST_F(RegistryTest, Missing) {
   EXPECT_EQ(Fetch(request).status().code(), absl::StatusCode::kResourceExhausted);
 }
 
+TEST_F(RegistryTest, Certificates) {
+  Fill(TestRegistry::Transport::kTls);
+  FetchRequest request = Request();
+  request.items = {{true, "v1", 1 << 20, NewFile().get()}};
+  request.endpoints = {{registry_->host()}};
+  EXPECT_EQ(Fetch(request).status().code(), absl::StatusCode::kUnavailable)
+      << "nobody vouches for it";
+  request.endpoints = {{registry_->host(), false, false, registry_->ca_file()}};
+  absl::StatusOr<std::vector<Fetched>> got = Fetch(request);
+  EXPECT_TRUE(got.ok()) << got.status();
+  request.endpoints = {{registry_->host(), false, true}};
+  got = Fetch(request);
+  EXPECT_TRUE(got.ok()) << got.status();
+}
+
 class FetchProcessTest : public RegistryTest {
  protected:
   void SetUp() override {
@@ -105,12 +126,14 @@ class FetchProcessTest : public RegistryTest {
     RegistryTest::SetUp();
   }
 
-  ipc::Received Run(absl::string_view host, bool plain, size_t blob) {
+  enum class Mode { kPlain, kTls, kTlsUnverified };
+  ipc::Received Run(absl::string_view host, Mode mode, size_t blob) {
     capnp::MallocMessageBuilder message;
     auto job = message.initRoot<schema::FetchJob>();
     auto endpoint = job.initEndpoints(1)[0];
     endpoint.setHost(std::string(host));
-    endpoint.setPlainHttp(plain);
+    endpoint.setPlainHttp(mode == Mode::kPlain);
+    endpoint.setSkipVerify(mode == Mode::kTlsUnverified);
     job.setRegistry(registry_->host());
     job.setRepository(kRepository);
     job.setDeadlineMs(60000);
@@ -128,7 +151,7 @@ class FetchProcessTest : public RegistryTest {
 };
 
 TEST_F(FetchProcessTest, Pulls) {
-  ipc::Received received = Run(registry_->host(), true, 3);
+  ipc::Received received = Run(registry_->host(), Mode::kPlain, 3);
   auto result = received.As<schema::FetchResult>();
   absl::Status status = ipc::ReadStatus(result.getStatus());
   ASSERT_TRUE(status.ok()) << status;
@@ -138,17 +161,25 @@ TEST_F(FetchProcessTest, Pulls) {
   EXPECT_TRUE(ReadBack(files_[1]) == blobs_[3]);
 }
 
-// Name service and TLS also run under the filter: a refusal there would kill the process instead of failing the job.
-TEST_F(FetchProcessTest, ResolvesNamesAndSpeaksTls) {
+// Name service and TLS run under the filter as well: what it forbids would end the process.
+TEST_F(FetchProcessTest, ResolvesNames) {
   std::string port = registry_->host().substr(registry_->host().find(':'));
-  ipc::Received by_name = Run("localhost" + port, true, 1);
+  ipc::Received by_name = Run("localhost" + port, Mode::kPlain, 1);
   absl::Status status = ipc::ReadStatus(by_name.As<schema::FetchResult>().getStatus());
   EXPECT_TRUE(status.ok()) << status;
-  ipc::Received tls = Run(registry_->host(), false, 1);
-  EXPECT_EQ(ipc::ReadStatus(tls.As<schema::FetchResult>().getStatus()).code(),
-            absl::StatusCode::kUnavailable);
-  ipc::Received unknown = Run("no-such-host.invalid", false, 1);
+  ipc::Received unknown = Run("no-such-host.invalid", Mode::kTls, 1);
   EXPECT_EQ(ipc::ReadStatus(unknown.As<schema::FetchResult>().getStatus()).code(),
+            absl::StatusCode::kUnavailable);
+}
+
+TEST_F(FetchProcessTest, SpeaksTls) {
+  Fill(TestRegistry::Transport::kTls);
+  ipc::Received unverified = Run(registry_->host(), Mode::kTlsUnverified, 2);
+  absl::Status status = ipc::ReadStatus(unverified.As<schema::FetchResult>().getStatus());
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(ReadBack(files_[1]) == blobs_[2]);
+  ipc::Received verified = Run(registry_->host(), Mode::kTls, 2);
+  EXPECT_EQ(ipc::ReadStatus(verified.As<schema::FetchResult>().getStatus()).code(),
             absl::StatusCode::kUnavailable);
 }
 

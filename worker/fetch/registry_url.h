@@ -27,14 +27,16 @@ absl::StatusOr<UrlParts> SplitUrl(const std::string& url);
 // "host" or "host:port" for messages.
 std::string ShowHost(const UrlParts& parts);
 
-// INVALID_ARGUMENT unless these are what the distribution specification allows, so that they may stand in a URL.
+// INVALID_ARGUMENT unless these are what the distribution specification allows, so that they may
+// stand in a URL.
 absl::Status CheckHost(absl::string_view host);
 absl::Status CheckRepository(absl::string_view repository);
 absl::Status CheckTag(absl::string_view tag);
 
 // "https://host/v2/"; docker.io answers at another name than images have.
 std::string BaseUrl(const FetchEndpoint& endpoint);
-// kind: "manifests" or "blobs"; reference: a tag or "sha256:<hex>". registry goes to mirrors as ns=.
+// kind: "manifests" or "blobs"; reference: a tag or "sha256:<hex>". registry goes to mirrors as
+// ns=.
 std::string ContentUrl(const FetchEndpoint& endpoint, absl::string_view registry,
                        absl::string_view repository, absl::string_view kind,
                        absl::string_view reference);

@@ -67,6 +67,7 @@ Answer Request(const char* method, const std::string& url, const std::string& ty
   curl_slist* headers = curl_slist_append(nullptr, ("Content-Type: " + type).c_str());
   curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
   curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
   if (std::string(method) != "GET") {
@@ -87,14 +88,19 @@ Answer Request(const char* method, const std::string& url, const std::string& ty
 
 bool TestRegistry::IsInstalled() { return access(kProgram, X_OK) == 0; }
 
-TestRegistry::TestRegistry() {
+TestRegistry::TestRegistry(Transport transport) : transport_(transport) {
   char path[] = "/tmp/bulkhead-registry-XXXXXX";
   EXPECT_NE(mkdtemp(path), nullptr);
   directory_ = path;
   port_ = FreePort();
+  std::string tls;
+  if (transport_ == Transport::kTls) {
+    MakeCertificate();
+    tls = absl::StrCat(", tls: {certificate: ", ca_file(), ", key: ", directory_, "/key.pem}");
+  }
   std::ofstream(directory_ + "/config.yml")
       << "version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: " << directory_
-      << "/store}}\nhttp: {addr: \"" << host() << "\"}\n";
+      << "/store}}\nhttp: {addr: \"" << host() << "\"" << tls << "}\n";
   Start();
   AwaitReady();
 }
@@ -106,6 +112,18 @@ TestRegistry::~TestRegistry() {
 }
 
 std::string TestRegistry::host() const { return absl::StrCat("127.0.0.1:", port_); }
+
+std::string TestRegistry::Url(const std::string& path) const {
+  return absl::StrCat(transport_ == Transport::kTls ? "https://" : "http://", host(), path);
+}
+
+void TestRegistry::MakeCertificate() {
+  std::string command = absl::StrCat(
+      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 "
+      "-subj /CN=x -addext subjectAltName=IP:127.0.0.1 -keyout ",
+      directory_, "/key.pem -out ", ca_file(), " 2>/dev/null");
+  EXPECT_EQ(std::system(command.c_str()), 0);
+}
 
 void TestRegistry::Start() {
   std::string config = directory_ + "/config.yml";
@@ -123,7 +141,7 @@ void TestRegistry::Start() {
 
 void TestRegistry::AwaitReady() {
   for (int i = 0; i < 300; ++i) {
-    if (Request("GET", absl::StrCat("http://", host(), "/v2/"), "text/plain", "").status == 200) {
+    if (Request("GET", Url("/v2/"), "text/plain", "").status == 200) {
       return;
     }
     absl::SleepFor(absl::Milliseconds(100));
@@ -133,8 +151,7 @@ void TestRegistry::AwaitReady() {
 
 std::string TestRegistry::PushBlob(const std::string& repository, const std::string& bytes) {
   std::string digest = Digest(bytes);
-  Answer upload = Request("POST", absl::StrCat("http://", host(), "/v2/", repository,
-                                               "/blobs/uploads/"),
+  Answer upload = Request("POST", Url(absl::StrCat("/v2/", repository, "/blobs/uploads/")),
                           "application/octet-stream", "");
   EXPECT_EQ(upload.status, 202);
   Answer done = Request("PUT", absl::StrCat(upload.location, "&digest=", digest),
@@ -145,8 +162,7 @@ std::string TestRegistry::PushBlob(const std::string& repository, const std::str
 
 std::string TestRegistry::PushManifest(const std::string& repository, const std::string& tag,
                                        const std::string& media_type, const std::string& bytes) {
-  Answer done = Request("PUT", absl::StrCat("http://", host(), "/v2/", repository, "/manifests/",
-                                            tag),
+  Answer done = Request("PUT", Url(absl::StrCat("/v2/", repository, "/manifests/", tag)),
                         media_type, bytes);
   EXPECT_EQ(done.status, 201);
   return Digest(bytes);

@@ -13,7 +13,8 @@
 
 namespace bulkhead::worker {
 
-// An HTTP server on a loopback port that answers as a test says, also wrongly: what a wicked or sick registry does.
+// An HTTP server on a loopback port that answers as a test says, also wrongly: what a wicked or
+// sick registry does.
 class TestServer {
  public:
   struct Request {

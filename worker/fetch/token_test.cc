@@ -11,7 +11,8 @@ TEST(Challenge, Forms) {
   EXPECT_EQ(got.realm, "https://auth.io/token");
   EXPECT_EQ(got.service, R"(reg, "x")");
   EXPECT_EQ(ParseBearerChallenge("bearer Realm=https://a/ , service=s")->realm, "https://a/ ");
-  EXPECT_EQ(ParseBearerChallenge(R"(Bearer service="s" , realm="https://a/")")->realm, "https://a/");
+  EXPECT_EQ(ParseBearerChallenge(R"(Bearer service="s" , realm="https://a/")")->realm,
+            "https://a/");
   EXPECT_FALSE(ParseBearerChallenge(R"(Basic realm="x")").ok());
   EXPECT_FALSE(ParseBearerChallenge("Bearer ").ok());
   EXPECT_FALSE(ParseBearerChallenge(R"(Bearer realm="")").ok());

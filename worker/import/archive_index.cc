@@ -53,7 +53,8 @@ absl::Status CheckFormat(int fd) {
   return absl::InvalidArgumentError("archive: is no tar");
 }
 
-// Without ".", empty components and a leading slash; base is the directory that a link lies in. Empty: leads outside.
+// Without ".", empty components and a leading slash; base is the directory that a link lies in.
+// Empty: leads outside.
 std::string CleanName(absl::string_view base, absl::string_view name) {
   std::vector<absl::string_view> components;
   if (name.substr(0, 1) != "/") components = absl::StrSplit(base, '/', absl::SkipEmpty());
@@ -84,8 +85,8 @@ absl::StatusOr<ArchivePtr> Open(int fd) {
   return a;
 }
 
-// Right after a header was read, what the reader has consumed ends where the contents begin: there is no filter between
-// it and the file.
+// Right after a header was read, what the reader has consumed ends where the contents begin: there
+// is no filter between it and the file.
 absl::StatusOr<Extent> ExtentOf(archive* a, archive_entry* entry, uint64_t file_size) {
   if (archive_entry_sparse_count(entry) > 0) {
     return absl::InvalidArgumentError("is stored as a sparse file");
@@ -99,7 +100,8 @@ absl::StatusOr<Extent> ExtentOf(archive* a, archive_entry* entry, uint64_t file_
   return Extent{static_cast<uint64_t>(offset), static_cast<uint64_t>(size)};
 }
 
-// The name of a symlink's or hard link's target within the archive; empty: no link, or it leads outside.
+// The name of a symlink's or hard link's target within the archive; empty: no link, or it leads
+// outside.
 std::string LinkTarget(archive_entry* entry, absl::string_view name) {
   if (const char* hard = archive_entry_hardlink(entry)) return CleanName("", hard);
   const char* symlink = archive_entry_symlink(entry);

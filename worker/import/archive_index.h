@@ -20,8 +20,9 @@ struct Extent {
 // The names of a tar's plain files and links, and where their contents lie.
 class ArchiveIndex {
  public:
-  // Walks the whole archive; fd is a regular file, stays the caller's. INVALID_ARGUMENT: compressed, or no tar;
-  // DATA_LOSS: damaged or cut short; RESOURCE_EXHAUSTED: over kMaxArchiveEntries.
+  // Walks the whole archive; fd is a regular file, stays the caller's. INVALID_ARGUMENT:
+  // compressed, or no tar; DATA_LOSS: damaged or cut short; RESOURCE_EXHAUSTED: over
+  // kMaxArchiveEntries.
   static absl::StatusOr<ArchiveIndex> Scan(int fd);
 
   // The file of that name, or what a link of that name points to, one step. NOT_FOUND.

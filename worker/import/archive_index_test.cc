@@ -11,7 +11,8 @@
 namespace bulkhead::worker {
 namespace {
 
-// Offsets are right whatever stands before the contents: each way to write a long name, and sizes around a block's.
+// Offsets are right whatever stands before the contents: each way to write a long name, and sizes
+// around a block's.
 TEST(ArchiveIndex, OffsetsInEveryTarForm) {
   std::string longer = "blobs/" + std::string(150, 'x') + "/" + std::string(200, 'y');
   std::string block(512, 'b');
@@ -63,8 +64,8 @@ TEST(ArchiveIndex, OffsetsInRealTars) {
   std::ofstream(dir + "/in/small") << "small";
   for (const char* format : {"gnu", "pax", "ustar"}) {
     std::string tar = dir + "/" + format + ".tar";
-    ASSERT_EQ(std::system(("tar -C " + dir + "/in --format=" + format + " -cf " + tar + " .").c_str()),
-              0);
+    std::string command = "tar -C " + dir + "/in --format=" + format + " -cf " + tar + " .";
+    ASSERT_EQ(std::system(command.c_str()), 0);
     base::UniqueFd file(open(tar.c_str(), O_RDONLY | O_CLOEXEC));
     absl::StatusOr<ArchiveIndex> index = ArchiveIndex::Scan(file.get());
     ASSERT_TRUE(index.ok()) << index.status();
@@ -76,14 +77,15 @@ TEST(ArchiveIndex, OffsetsInRealTars) {
 }
 
 TEST(ArchiveIndex, Links) {
-  base::UniqueFd file = FileOf(TestTar()
-                                   .Add({.name = "a/layer.tar", .contents = "A"})
-                                   .Add({.name = "b/layer.tar", .type = '2', .link = "../a/layer.tar"})
-                                   .Add({.name = "c/layer.tar", .type = '1', .link = "a/layer.tar"})
-                                   .Add({.name = "out", .type = '2', .link = "../a/layer.tar"})
-                                   .Add({.name = "twice", .type = '2', .link = "b/layer.tar"})
-                                   .Add({.name = "self", .type = '2', .link = "self"})
-                                   .Finish());
+  base::UniqueFd file =
+      FileOf(TestTar()
+                 .Add({.name = "a/layer.tar", .contents = "A"})
+                 .Add({.name = "b/layer.tar", .type = '2', .link = "../a/layer.tar"})
+                 .Add({.name = "c/layer.tar", .type = '1', .link = "a/layer.tar"})
+                 .Add({.name = "out", .type = '2', .link = "../a/layer.tar"})
+                 .Add({.name = "twice", .type = '2', .link = "b/layer.tar"})
+                 .Add({.name = "self", .type = '2', .link = "self"})
+                 .Finish());
   ArchiveIndex index = *ArchiveIndex::Scan(file.get());
   EXPECT_EQ(At(file.get(), *index.Find("b/layer.tar")), "A");
   EXPECT_EQ(At(file.get(), *index.Find("c/layer.tar")), "A");
@@ -94,7 +96,10 @@ TEST(ArchiveIndex, Links) {
 
 TEST(ArchiveIndex, LastOfOneNameCounts) {
   base::UniqueFd file =
-      FileOf(TestTar().Add({.name = "x", .contents = "1"}).Add({.name = "x", .contents = "2"}).Finish());
+      FileOf(TestTar()
+                 .Add({.name = "x", .contents = "1"})
+                 .Add({.name = "x", .contents = "2"})
+                 .Finish());
   EXPECT_EQ(At(file.get(), *ArchiveIndex::Scan(file.get())->Find("x")), "2");
 }
 

@@ -1,4 +1,5 @@
-// An archive through the real processes, each under its own profile: import, manifest, inflate and unpack, user.
+// An archive through the real processes, each under its own profile: import, manifest, inflate and
+// unpack, user.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -57,8 +58,8 @@ std::string Descriptor(const char* type, const std::string& content) {
 
 // One of each kind of entry, so that every system call of unpack's is made under its filter.
 std::string LayerTar() {
-  std::string cap("\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",
-                  20);
+  std::string cap(20, '\0');
+  cap.replace(0, 6, std::string("\x01\x00\x00\x02\x00\x20", 6));
   return TestTar()
       .Add({.name = "./", .type = '5', .mode = 0755})
       .Add({.name = "etc/passwd", .contents = "root:x:0:0::/root:/bin/sh\nweb:x:33:33::/w:/x\n"})
@@ -101,7 +102,8 @@ class ImageWorkersTest : public testing::Test {
     tar_ = LayerTar();
     std::string layer = Gzip(tar_);
     std::string config =
-        absl::StrCat(R"({"os":"linux","architecture":"amd64","config":{"User":"web","Cmd":["sh"]},)",
+        absl::StrCat(R"({"os":"linux","architecture":"amd64",)",
+                     R"("config":{"User":"web","Cmd":["sh"]},)",
                      R"("rootfs":{"type":"layers","diff_ids":["sha256:)", Hex(tar_), R"("]}})");
     std::string manifest =
         absl::StrCat(R"({"schemaVersion":2,"config":)", Descriptor("config.v1+json", config),
@@ -190,8 +192,8 @@ class ImageWorkersTest : public testing::Test {
     EXPECT_TRUE(S_ISFIFO(st.st_mode));
     char value[8];
     EXPECT_EQ(getxattr((layer_path_ + "/opq").c_str(), "user.overlay.opaque", value, 8), 1);
-    EXPECT_EQ(getxattr((layer_path_ + "/bin/\xc3\xafng").c_str(), "security.capability", nullptr, 0),
-              24);
+    std::string ping = layer_path_ + "/bin/\xc3\xafng";
+    EXPECT_EQ(getxattr(ping.c_str(), "security.capability", nullptr, 0), 24);
     EXPECT_TRUE(std::filesystem::is_regular_file(layer_path_ + "/gone"));
     EXPECT_FALSE(std::filesystem::exists(layer_path_ + "/dev/null"));
   }

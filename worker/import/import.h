@@ -25,9 +25,10 @@ struct FoundImage {
   std::vector<Section> layers;  // lowest first
 };
 
-// Finds the images for the platform in an archive (a regular file, read-only; stays the caller's): an OCI image layout,
-// else a docker-archive. Nothing is hashed. INVALID_ARGUMENT: neither, compressed, or contradicting itself; DATA_LOSS:
-// damaged; NOT_FOUND: no image for the platform; RESOURCE_EXHAUSTED: over a limit.
+// Finds the images for the platform in an archive (a regular file, read-only; stays the caller's):
+// an OCI image layout, else a docker-archive. Nothing is hashed. INVALID_ARGUMENT: neither,
+// compressed, or contradicting itself; DATA_LOSS: damaged; NOT_FOUND: no image for the platform;
+// RESOURCE_EXHAUSTED: over a limit.
 absl::StatusOr<std::vector<FoundImage>> FindImages(int archive, const Platform& wanted);
 
 // The two forms, each given the archive's index. oci_layout.cc, docker_archive.cc.

@@ -1,6 +1,7 @@
-// SECURITY: holds one archive (read-only); no file system, no network, no other process. The broker gives it its job;
-// the archive comes from an administrator who may have got it anywhere. Who owns this process can name wrong places in
-// that archive: what lies there is hashed and parsed by others, and only as far as the archive's own digests go.
+// SECURITY: holds one archive (read-only); no file system, no network, no other process. The broker
+// gives it its job; the archive comes from an administrator who may have got it anywhere. Who owns
+// this process can name wrong places in that archive: what lies there is hashed and parsed by
+// others, and only as far as the archive's own digests go.
 #include <iconv.h>
 
 #include "ipc/status_codec.h"
@@ -12,8 +13,9 @@
 namespace bulkhead::worker {
 namespace {
 
-// libarchive converts the names of PAX headers with iconv(3), which reads its table of modules at first use: that must
-// be while there still is a file system. Both conversions are built into the C library.
+// libarchive converts the names of PAX headers with iconv(3), which reads its table of modules at
+// first use: that must be while there still is a file system. Both conversions are built into the C
+// library.
 void LoadCharacterSets() {
   iconv_t converter = iconv_open("ANSI_X3.4-1968", "UTF-8");
   if (converter != reinterpret_cast<iconv_t>(-1)) iconv_close(converter);

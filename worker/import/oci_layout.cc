@@ -41,7 +41,8 @@ class OciLayout {
     return absl::InvalidArgumentError("oci-layout: imageLayoutVersion is not 1.0.0");
   }
 
-  // In a layout's own index each entry is an image of its own, so only those that say so are for another platform.
+  // In a layout's own index each entry is an image of its own, so only those that say so are for
+  // another platform.
   bool MayRun(const IndexEntry& entry) const {
     if (!entry.has_platform) return true;
     return entry.os == "linux" && CanRun(wanted_, entry.platform);

@@ -14,7 +14,8 @@ inline constexpr size_t kBufferBytes = 256 << 10;
 class Decoder {
  public:
   virtual ~Decoder() = default;
-  // DATA_LOSS: damaged. RESOURCE_EXHAUSTED: asks for more memory than the format's usual. Sink's errors pass through.
+  // DATA_LOSS: damaged. RESOURCE_EXHAUSTED: asks for more memory than the format's usual. Sink's
+  // errors pass through.
   virtual absl::Status Decode(absl::string_view in, Sink& sink) = 0;
   // The input has ended. DATA_LOSS: too early.
   virtual absl::Status Finish() = 0;
@@ -27,7 +28,8 @@ std::unique_ptr<Decoder> NewGzipDecoder();
 std::unique_ptr<Decoder> NewZstdDecoder();
 std::unique_ptr<Decoder> NewPlainDecoder();
 
-// Chosen by the first bytes (up to 512). INVALID_ARGUMENT: a compression that image layers do not use, or no tar.
+// Chosen by the first bytes (up to 512). INVALID_ARGUMENT: a compression that image layers do not
+// use, or no tar.
 absl::StatusOr<std::unique_ptr<Decoder>> NewDecoderFor(absl::string_view first);
 
 }  // namespace bulkhead::worker

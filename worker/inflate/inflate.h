@@ -24,9 +24,10 @@ struct Inflated {
   uint64_t bytes = 0;   // uncompressed
 };
 
-// Hashes and decompresses the range of blob (a regular file) and writes it to out (a pipe; SIGPIPE must be
-// ignored). Both fds stay the caller's. DATA_LOSS: damaged, cut short or followed by something else;
-// RESOURCE_EXHAUSTED: over a limit; ABORTED: the pipe's reader is gone; INVALID_ARGUMENT: another format.
+// Hashes and decompresses the range of blob (a regular file) and writes it to out (a pipe; SIGPIPE
+// must be ignored). Both fds stay the caller's. DATA_LOSS: damaged, cut short or followed by
+// something else; RESOURCE_EXHAUSTED: over a limit; ABORTED: the pipe's reader is gone;
+// INVALID_ARGUMENT: another format.
 absl::StatusOr<Inflated> Inflate(int blob, BlobRange range, int out, const InflateLimits& limits);
 
 }  // namespace bulkhead::worker

@@ -1,7 +1,8 @@
-// SECURITY: holds one blob (read-only) and the write end of one pipe; no file system, no network, no other process.
-// The broker gives it its job; the blob's bytes come from whoever built the image. Who owns this process through a
-// decoder's flaw can give unpack other bytes than the blob holds and claim any digest for them, so can put a layer of
-// its choice under the diffID that its image names. Unpack trusts no byte of the stream.
+// SECURITY: holds one blob (read-only) and the write end of one pipe; no file system, no network,
+// no other process. The broker gives it its job; the blob's bytes come from whoever built the
+// image. Who owns this process through a decoder's flaw can give unpack other bytes than the blob
+// holds and claim any digest for them, so can put a layer of its choice under the diffID that its
+// image names. Unpack trusts no byte of the stream.
 #include <signal.h>
 
 #include "ipc/status_codec.h"

@@ -11,7 +11,8 @@ namespace bulkhead::worker {
 
 inline constexpr size_t kSha256Bytes = 32;
 
-// SHA-256 of a stream. Reads no configuration file and loads no module, so it works in an empty root.
+// SHA-256 of a stream. Reads no configuration file and loads no module, so it works in an empty
+// root.
 class Sha256 {
  public:
   Sha256();

@@ -14,7 +14,8 @@ class Sink {
  public:
   // fd stays the caller's. limit: the most bytes that may pass.
   Sink(int fd, uint64_t limit) : fd_(fd), limit_(limit) {}
-  // RESOURCE_EXHAUSTED: over the limit (nothing of these bytes is written). ABORTED: the reader is gone.
+  // RESOURCE_EXHAUSTED: over the limit (nothing of these bytes is written). ABORTED: the reader is
+  // gone.
   absl::Status Write(absl::string_view bytes);
   uint64_t bytes() const { return bytes_; }
   std::string FinishDigest() { return hash_.Finish(); }

@@ -26,7 +26,8 @@ absl::StatusOr<std::string> ParseDigest(absl::string_view text);
 
 // UNKNOWN for what is no part of an image that can run here.
 MediaType ParseMediaType(absl::string_view text);
-// Layers that may not be handed on by registries, and are fetched from URLs in the manifest: never by us.
+// Layers that may not be handed on by registries, and are fetched from URLs in the manifest: never
+// by us.
 bool IsForeignLayer(absl::string_view media_type);
 
 // mediaType, digest and size of one descriptor. field names it in errors. INVALID_ARGUMENT.

@@ -7,12 +7,16 @@
 
 namespace bulkhead::worker {
 
-inline constexpr size_t kMaxConfigList = 4096;         // entries of env, labels, entrypoint, cmd, volumes
-inline constexpr size_t kMaxConfigText = 128 << 10;    // bytes of one of them: the kernel's limit for one argument
-inline constexpr size_t kMaxConfigBytes = 512 << 10;   // of all together, so that the result fits its frame
+// Entries of each of env, labels, entrypoint, cmd, volumes.
+inline constexpr size_t kMaxConfigList = 4096;
+// Bytes of one of them: the kernel's limit for one argument.
+inline constexpr size_t kMaxConfigText = 128 << 10;
+// Bytes of all together, so that the result fits its frame.
+inline constexpr size_t kMaxConfigBytes = 512 << 10;
 
-// Reads an OCI or Docker image configuration into out. An empty wanted.architecture asks for none. INVALID_ARGUMENT:
-// a field of the wrong type, a bad diff_id; RESOURCE_EXHAUSTED: over a limit; NOT_FOUND: made for another platform.
+// Reads an OCI or Docker image configuration into out. An empty wanted.architecture asks for none.
+// INVALID_ARGUMENT: a field of the wrong type, a bad diff_id; RESOURCE_EXHAUSTED: over a limit;
+// NOT_FOUND: made for another platform.
 absl::Status ReadImageConfig(const Json& document, const Platform& wanted,
                              schema::ImageConfig::Builder out);
 

@@ -55,7 +55,8 @@ absl::Status ParsePlatform(const Json& entry, IndexEntry& out) {
   return absl::OkStatus();
 }
 
-// The full name where the archive's writer gave one; the OCI name is often a bare tag, which names nothing.
+// The full name where the archive's writer gave one; the OCI name is often a bare tag, which names
+// nothing.
 absl::Status ParseName(const Json& entry, IndexEntry& out) {
   const Json* annotations = Member(entry, "annotations");
   if (annotations == nullptr) return absl::OkStatus();

@@ -30,21 +30,24 @@ struct ImageManifest {
   std::vector<ContentDescriptor> layers;  // lowest first
 };
 
-// Index or manifest, by structure, which must agree with the document's own mediaType and with said (what the
-// Content-Type or a descriptor told; UNKNOWN: not told). INVALID_ARGUMENT: contradictions, neither, schema 1.
+// Index or manifest, by structure, which must agree with the document's own mediaType and with said
+// (what the Content-Type or a descriptor told; UNKNOWN: not told). INVALID_ARGUMENT:
+// contradictions, neither, schema 1.
 absl::StatusOr<MediaType> ClassifyDocument(const Json& document, MediaType said);
 
-// OCI index or Docker manifest list. Entries that are neither manifest nor index are left out: they are artifacts.
+// OCI index or Docker manifest list. Entries that are neither manifest nor index are left out: they
+// are artifacts.
 absl::StatusOr<std::vector<IndexEntry>> ParseIndex(const Json& document);
-// The best entry for the platform: of several variants the newest that it can run. One entry that names no platform
-// fits all, where it is alone. NOT_FOUND: the message lists what there is.
+// The best entry for the platform: of several variants the newest that it can run. One entry that
+// names no platform fits all, where it is alone. NOT_FOUND: the message lists what there is.
 absl::StatusOr<IndexEntry> ChoosePlatform(const std::vector<IndexEntry>& entries,
                                           const Platform& wanted);
-// Whether what an image says of itself can run on the platform; empty architecture: it does not say.
+// Whether what an image says of itself can run on the platform; empty architecture: it does not
+// say.
 bool CanRun(const Platform& wanted, const Platform& image);
 
-// OCI manifest or Docker schema 2 manifest of a runnable image. INVALID_ARGUMENT: an artifact, a foreign layer, a layer
-// type that is unknown, over kMaxLayers.
+// OCI manifest or Docker schema 2 manifest of a runnable image. INVALID_ARGUMENT: an artifact, a
+// foreign layer, a layer type that is unknown, over kMaxLayers.
 absl::StatusOr<ImageManifest> ParseManifest(const Json& document);
 
 }  // namespace bulkhead::worker

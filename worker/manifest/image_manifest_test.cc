@@ -54,7 +54,8 @@ TEST(Classify, Contradictions) {
   EXPECT_FALSE(ClassifyDocument(Manifest(config, "", Own(kOciIndex)), MediaType::UNKNOWN).ok());
   EXPECT_FALSE(ClassifyDocument(Manifest(config, "", Own(kOciIndex)), MediaType::INDEX).ok());
   EXPECT_FALSE(ClassifyDocument(Manifest(config, "", Own("text/plain")), MediaType::UNKNOWN).ok());
-  EXPECT_FALSE(ClassifyDocument(Manifest(config, "", R"(,"mediaType":7)"), MediaType::UNKNOWN).ok());
+  EXPECT_FALSE(
+      ClassifyDocument(Manifest(config, "", R"(,"mediaType":7)"), MediaType::UNKNOWN).ok());
   EXPECT_FALSE(ClassifyDocument(Manifest(config, ""), MediaType::INDEX).ok());
   EXPECT_FALSE(ClassifyDocument(Manifest(config, ""), MediaType::CONFIG).ok());
   EXPECT_FALSE(ClassifyDocument(Index(""), MediaType::MANIFEST).ok());
@@ -149,7 +150,8 @@ TEST(Platform, OneEntryWithoutPlatformFits) {
 
 TEST(Platform, ArtifactsInAnIndexAreLeftOut) {
   std::string entries = absl::StrCat(
-      Descriptor("application/vnd.example.sbom", '1', R"(,"platform":{"os":"linux","architecture":"amd64"})"),
+      Descriptor("application/vnd.example.sbom", '1',
+                 R"(,"platform":{"os":"linux","architecture":"amd64"})"),
       ",", OnPlatform(R"("os":"linux","architecture":"amd64")", '2'));
   EXPECT_EQ(Choose(entries, {"amd64", ""}), "2");
 }
@@ -167,7 +169,8 @@ TEST(Index, BadEntries) {
 TEST(Index, Names) {
   std::string annotated = Descriptor(
       kOciManifest, '1',
-      R"(,"annotations":{"io.containerd.image.name":"docker.io/library/a:1","org.opencontainers.image.ref.name":"1"})");
+      R"(,"annotations":{"io.containerd.image.name":"docker.io/library/a:1",)"
+      R"("org.opencontainers.image.ref.name":"1"})");
   std::string bare = Descriptor(
       kOciManifest, '2', R"(,"annotations":{"org.opencontainers.image.ref.name":"latest"})");
   std::string full = Descriptor(

@@ -1,6 +1,7 @@
-// SECURITY: holds one document (read-only); no file system, no network, no other process. The broker gives it its job;
-// the bytes come from a registry or an archive. Who owns this process through the JSON reader's flaw can describe this
-// one image wrongly: other layers, another command. It reaches nothing else, and what it names is fetched by digest.
+// SECURITY: holds one document (read-only); no file system, no network, no other process. The
+// broker gives it its job; the bytes come from a registry or an archive. Who owns this process
+// through the JSON reader's flaw can describe this one image wrongly: other layers, another
+// command. It reaches nothing else, and what it names is fetched by digest.
 #include "ipc/status_codec.h"
 #include "schema/worker/manifest.capnp.h"
 #include "security/profile.h"

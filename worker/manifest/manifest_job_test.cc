@@ -38,14 +38,16 @@ class ManifestJobTest : public testing::Test {
   }
   static std::string Index() {
     return absl::StrCat(
-        R"({"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json",)",
+        R"({"schemaVersion":2,"manifests":[{)",
+        R"("mediaType":"application/vnd.oci.image.manifest.v1+json",)",
         R"("size":9,"digest":"sha256:)", std::string(64, '7'),
         R"(","platform":{"os":"linux","architecture":"amd64"}}]})");
   }
   static std::string Manifest() {
     std::string tail = absl::StrCat(R"("size":9,"digest":"sha256:)", std::string(64, '7'), R"("})");
     return absl::StrCat(
-        R"({"schemaVersion":2,"config":{"mediaType":"application/vnd.docker.container.image.v1+json",)",
+        R"({"schemaVersion":2,"config":{)",
+        R"("mediaType":"application/vnd.docker.container.image.v1+json",)",
         tail, R"(,"layers":[{"mediaType":"application/vnd.docker.image.rootfs.diff.tar.gzip",)",
         tail, "]}");
   }

@@ -17,7 +17,8 @@ namespace bulkhead::worker {
 namespace {
 
 constexpr absl::string_view kCapabilityXattr = "security.capability";
-// struct vfs_cap_data of revision 2: the magic's high byte says the revision, and the size goes with it.
+// struct vfs_cap_data of revision 2: the magic's high byte says the revision, and the size goes
+// with it.
 constexpr size_t kCapabilityV2Bytes = 20;
 constexpr char kCapabilityV2 = 0x02;
 

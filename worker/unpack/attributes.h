@@ -29,11 +29,13 @@ struct Attributes {
   uint64_t dropped_xattrs = 0;  // not in the allow-list
 };
 
-// INVALID_ARGUMENT: ids outside the map (a 64-bit id must never be cut to 0), or file capabilities of an unknown form.
-// Kept xattrs: user.* but overlayfs's own user.overlay.*, and security.capability.
+// INVALID_ARGUMENT: ids outside the map (a 64-bit id must never be cut to 0), or file capabilities
+// of an unknown form. Kept xattrs: user.* but overlayfs's own user.overlay.*, and
+// security.capability.
 absl::StatusOr<Attributes> ReadAttributes(archive_entry* entry);
 
-// By fd, in the one order that works: owner (clears set-id bits and capabilities), mode, xattrs, times.
+// By fd, in the one order that works: owner (clears set-id bits and capabilities), mode, xattrs,
+// times.
 absl::Status ApplyByFd(int fd, const Attributes& attributes);
 // For what has no usable fd: a symlink's owner and times.
 absl::Status ApplyToSymlink(int parent, const std::string& leaf, const Attributes& attributes);

@@ -10,14 +10,15 @@ namespace bulkhead::worker {
 inline constexpr size_t kMaxNameBytes = 4096;
 inline constexpr size_t kMaxNameDepth = 256;
 
-// Where an entry goes, relative to the layer's root, cleaned: no leading slash, no empty or "." component.
+// Where an entry goes, relative to the layer's root, cleaned: no leading slash, no empty or "."
+// component.
 struct EntryName {
   std::string parent;  // empty: the root itself
   std::string leaf;    // empty: the entry is the root
 };
 
-// Cleans the name that a tar gives to an entry or to a hard link's target. INVALID_ARGUMENT: "..", over-long or
-// too deep, or a directory named like a whiteout.
+// Cleans the name that a tar gives to an entry or to a hard link's target. INVALID_ARGUMENT: "..",
+// over-long or too deep, or a directory named like a whiteout.
 absl::StatusOr<EntryName> CleanEntryName(absl::string_view name);
 
 enum class WhiteoutKind {

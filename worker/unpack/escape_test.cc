@@ -1,4 +1,5 @@
-// What wicked images have tried on other runtimes: leaving the layer, and leaving power behind in it.
+// What wicked images have tried on other runtimes: leaving the layer, and leaving power behind in
+// it.
 #include <gtest/gtest.h>
 
 #include "worker/unpack/layer_fixture.h"

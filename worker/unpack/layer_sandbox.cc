@@ -53,7 +53,8 @@ void MapIds(pid_t child) {
       absl::StrCat("0 ", security::kLayerIdShift, " ", security::kLayerIdCount, "\n",
                    security::kLayerBrokerInnerId, " ", security::kBrokerUid, " 1\n");
   for (const char* which : {"uid_map", "gid_map"}) {
-    base::UniqueFd fd(open(absl::StrCat("/proc/", child, "/", which).c_str(), O_WRONLY | O_CLOEXEC));
+    std::string path = absl::StrCat("/proc/", child, "/", which);
+    base::UniqueFd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
     ASSERT_EQ(write(fd.get(), map.data(), map.size()), static_cast<ssize_t>(map.size()));
   }
 }

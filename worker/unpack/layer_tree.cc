@@ -16,8 +16,8 @@ namespace {
 
 constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 constexpr mode_t kImpliedMode = 0755;
-// overlayfs reads user.* instead of trusted.* where it is mounted with userxattr: trusted.* needs power on the node,
-// which this process does not have.
+// overlayfs reads user.* instead of trusted.* where it is mounted with userxattr: trusted.* needs
+// power on the node, which this process does not have.
 constexpr char kOpaqueXattr[] = "user.overlay.opaque";
 
 enum class Found { kNothing, kDirectory, kWhiteout, kOther };
@@ -117,8 +117,8 @@ absl::Status LayerTree::Make(int parent, const std::string& leaf, absl::Function
 
 absl::Status LayerTree::Clear(int parent, const std::string& leaf) {
   BULKHEAD_ASSIGN_OR_RETURN(Found found, Look(parent, leaf));
-  // The path of the cached directory may mean another one from here on, but parent may be the cached fd itself: the
-  // fd lives on until the next Parent.
+  // The path of the cached directory may mean another one from here on, but parent may be the
+  // cached fd itself: the fd lives on until the next Parent.
   cached_path_.clear();
   if (found == Found::kNothing) return absl::OkStatus();
   if (found == Found::kDirectory) return base::RemoveTree(parent, leaf);

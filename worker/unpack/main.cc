@@ -1,7 +1,8 @@
-// SECURITY: holds the read end of one pipe and one layer directory, and is root of a user namespace whose ids mean
-// nothing on the node. The broker gives it its job; the stream's bytes come from whoever built the image, by way of
-// inflate. Who owns this process through libarchive's flaw writes what it likes into that one directory, as ids that
-// nobody on the node has: no more than a wicked image may do anyway.
+// SECURITY: holds the read end of one pipe and one layer directory, and is root of a user namespace
+// whose ids mean nothing on the node. The broker gives it its job; the stream's bytes come from
+// whoever built the image, by way of inflate. Who owns this process through libarchive's flaw
+// writes what it likes into that one directory, as ids that nobody on the node has: no more than a
+// wicked image may do anyway.
 #include <iconv.h>
 
 #include "base/log.h"
@@ -15,8 +16,9 @@
 namespace bulkhead::worker {
 namespace {
 
-// libarchive converts the names of PAX headers with iconv(3), which reads its table of modules at first use: that must
-// be while there still is a file system. Both conversions are built into the C library.
+// libarchive converts the names of PAX headers with iconv(3), which reads its table of modules at
+// first use: that must be while there still is a file system. Both conversions are built into the C
+// library.
 void LoadCharacterSets() {
   iconv_t converter = iconv_open("ANSI_X3.4-1968", "UTF-8");
   if (converter != reinterpret_cast<iconv_t>(-1)) iconv_close(converter);

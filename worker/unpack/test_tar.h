@@ -15,7 +15,8 @@ namespace bulkhead::worker {
 
 struct TarEntry {
   std::string name;
-  char type = '0';  // 0 file, 1 hard link, 2 symlink, 3 char, 4 block, 5 directory, 6 fifo, L and K: GNU long names
+  // 0 file, 1 hard link, 2 symlink, 3 char, 4 block, 5 directory, 6 fifo, L and K: GNU long names.
+  char type = '0';
   std::string contents = "";
   std::string link = "";
   uint32_t mode = 0644;

@@ -12,7 +12,11 @@ using UnpackTest = LayerTest;
 TEST_F(UnpackTest, EveryKindOfInode) {
   SandboxedUnpack got = Unpack(TestTar()
                  .Add({.name = "etc/", .type = '5', .mode = 0750, .uid = 1, .gid = 2, .mtime = 111})
-                 .Add({.name = "etc/file", .contents = "hello", .mode = 0640, .uid = 7, .mtime = 222})
+                 .Add({.name = "etc/file",
+                       .contents = "hello",
+                       .mode = 0640,
+                       .uid = 7,
+                       .mtime = 222})
                  .Add({.name = "etc/link", .type = '2', .link = "file", .mtime = 333})
                  .Add({.name = "etc/hard", .type = '1', .link = "etc/file"})
                  .Add({.name = "run/fifo", .type = '6', .mode = 0622, .gid = 5})
@@ -256,8 +260,8 @@ TEST_F(UnpackTest, WhiteoutAndNewContentOfOneName) {
 }
 
 TEST_F(UnpackTest, KeptXattrs) {
-  std::string cap("\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",
-                  20);
+  std::string cap(20, '\0');
+  cap.replace(0, 6, std::string("\x01\x00\x00\x02\x00\x20", 6));
   ExpectGood(TestTar()
                  .Add({.name = "ping",
                        .mode = 0755,

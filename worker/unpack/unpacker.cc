@@ -33,7 +33,8 @@ absl::StatusOr<bool> Unpacker::Next() {
   archive_entry* entry = nullptr;
   int read = archive_read_next_header(archive_, &entry);
   if (read == ARCHIVE_EOF) return false;
-  // ARCHIVE_WARN: a name that is not in this process's character set; its bytes are kept as they are.
+  // ARCHIVE_WARN: a name that is not in this process's character set; its bytes are kept as they
+  // are.
   if (read != ARCHIVE_OK && read != ARCHIVE_WARN) {
     return base::Annotate(ArchiveStatus(archive_), "unpack");
   }

@@ -49,7 +49,8 @@ absl::StatusOr<PasswdEntry> ReadEntry(const std::vector<absl::string_view>& fiel
   return entry;
 }
 
-// The first entry of that name or number. An entry whose ids are out of range fails where it is the one that is meant.
+// The first entry of that name or number. An entry whose ids are out of range fails where it is the
+// one that is meant.
 absl::StatusOr<std::optional<PasswdEntry>> FindPasswd(int rootfs, const IdOrName& user) {
   absl::StatusOr<std::optional<PasswdEntry>> found{std::nullopt};
   absl::Status read = ForEachLine(rootfs, kPasswd, [&](absl::string_view line) {

@@ -13,7 +13,8 @@ struct LookupRequest {
   bool has_gid = false;                     // gid wins over everything else
   uint32_t gid = 0;
   std::vector<uint32_t> supplemental_gids;
-  bool strict = false;                      // leave out the groups that the group file gives the user
+  // Leave out the groups that the group file gives the user.
+  bool strict = false;
 };
 
 struct ResolvedUser {
@@ -24,8 +25,9 @@ struct ResolvedUser {
   std::string username;                   // empty where passwd has none for the uid
 };
 
-// Resolves a user by etc/passwd and etc/group of rootfs (an fd; stays the caller's). INVALID_ARGUMENT: bad grammar, or
-// a looked-up id out of range; NOT_FOUND: no such user or group. A number needs no entry: gid 0 then.
+// Resolves a user by etc/passwd and etc/group of rootfs (an fd; stays the caller's).
+// INVALID_ARGUMENT: bad grammar, or a looked-up id out of range; NOT_FOUND: no such user or group.
+// A number needs no entry: gid 0 then.
 absl::StatusOr<ResolvedUser> LookUpUser(int rootfs, const LookupRequest& request);
 
 }  // namespace bulkhead::worker

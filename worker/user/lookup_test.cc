@@ -129,7 +129,9 @@ TEST_F(LookupTest, SpecialFilesAreErrors) {
 // What the real process is given: a mount that is nowhere attached.
 TEST_F(LookupTest, DetachedMount) {
   absl::StatusOr<base::UniqueFd> mount = base::CloneMount(rootfs_.get(), "", false);
-  if (absl::IsPermissionDenied(mount.status())) GTEST_SKIP() << "needs CAP_SYS_ADMIN to clone a mount";
+  if (absl::IsPermissionDenied(mount.status())) {
+    GTEST_SKIP() << "needs CAP_SYS_ADMIN to clone a mount";
+  }
   ASSERT_TRUE(mount.ok()) << mount.status();
   EXPECT_EQ(LookUpUser(mount->get(), {.user = "web"})->uid, 1000u);
 }

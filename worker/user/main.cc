@@ -1,7 +1,7 @@
-// SECURITY: holds one root file system, of which it may read only; no network, no other process. The broker gives it
-// its job; passwd and group come from whoever built the image. Who owns this process can give one container wrong ids,
-// also 0: the broker applies the pod's rules (run as non-root) to the answer, and what the container may do as that id is
-// the pod's own affair.
+// SECURITY: holds one root file system, of which it may read only; no network, no other process.
+// The broker gives it its job; passwd and group come from whoever built the image. Who owns this
+// process can give one container wrong ids, also 0: the broker applies the pod's rules (run as
+// non-root) to the answer, and what the container may do as that id is the pod's own affair.
 #include "ipc/status_codec.h"
 #include "schema/worker/user.capnp.h"
 #include "security/enforce/enter.h"

@@ -27,8 +27,9 @@ struct UserSpec {
   IdOrName group;
 };
 
-// "", "uid", "uid:gid", "name", "name:group" and the mixed forms; "" is uid 0. What begins with a digit is a number or
-// an error. Names: a letter or '_', then letters, digits, '_', '-' and '.', at most 255.
+// "", "uid", "uid:gid", "name", "name:group" and the mixed forms; "" is uid 0. What begins with a
+// digit is a number or an error. Names: a letter or '_', then letters, digits, '_', '-' and '.', at
+// most 255.
 absl::StatusOr<UserSpec> ParseUserSpec(absl::string_view text);
 
 }  // namespace bulkhead::worker
