@@ -5,7 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "worker/fetch/endpoint_session.h"
+#include "worker/fetch/endpoint_client.h"
 
 namespace bulkhead::worker {
 namespace {
@@ -63,9 +63,9 @@ absl::StatusOr<std::vector<Fetched>> Fetch(const FetchRequest& request) {
   std::string earlier;
   for (size_t i = 0; i < request.endpoints.size(); ++i) {
     bool last = i + 1 == request.endpoints.size();
-    EndpointSession session(request, request.endpoints[i]);
-    session.Run(items, last ? EndpointSession::OnFailure::kGiveUp
-                            : EndpointSession::OnFailure::kGoOn);
+    EndpointClient client(request, request.endpoints[i]);
+    client.Run(items, last ? EndpointClient::OnFailure::kGiveUp
+                           : EndpointClient::OnFailure::kGoOn);
     if (AllDone(items)) break;
     absl::Status failure = WorstOf(items);
     if (request.deadline.Passed()) failure = absl::DeadlineExceededError(failure.message());

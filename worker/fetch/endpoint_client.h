@@ -21,9 +21,9 @@ struct ItemProgress {
 };
 
 // Asks one endpoint for items: token, redirects, retries, all side by side.
-class EndpointSession {
+class EndpointClient {
  public:
-  EndpointSession(const FetchRequest& request, const FetchEndpoint& endpoint)
+  EndpointClient(const FetchRequest& request, const FetchEndpoint& endpoint)
       : request_(request), endpoint_(endpoint) {}
 
   enum class OnFailure { kGoOn, kGiveUp };

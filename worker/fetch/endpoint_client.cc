@@ -1,4 +1,4 @@
-#include "worker/fetch/endpoint_session.h"
+#include "worker/fetch/endpoint_client.h"
 
 #include <unistd.h>
 
@@ -55,16 +55,16 @@ bool MayPass(const HttpResponse& response) {
 
 }  // namespace
 
-absl::Duration EndpointSession::TimeLeft() const { return request_.deadline.Remaining(); }
+absl::Duration EndpointClient::TimeLeft() const { return request_.deadline.Remaining(); }
 
-bool EndpointSession::IsOwnHost(const std::string& url) const {
+bool EndpointClient::IsOwnHost(const std::string& url) const {
   absl::StatusOr<UrlParts> parts = SplitUrl(url);
   absl::StatusOr<UrlParts> own = SplitUrl(BaseUrl(endpoint_));
   return parts.ok() && own.ok() && *parts == *own;
 }
 
 // Asks whether the registry is there and wants a token, before many requests learn the same.
-absl::Status EndpointSession::Greet() {
+absl::Status EndpointClient::Greet() {
   HttpRequest request;
   request.url = BaseUrl(endpoint_);
   request.tls = &endpoint_;
@@ -88,7 +88,7 @@ absl::Status EndpointSession::Greet() {
   }
 }
 
-absl::Status EndpointSession::RenewToken(const std::string& header) {
+absl::Status EndpointClient::RenewToken(const std::string& header) {
   absl::StatusOr<BearerChallenge> challenge = ParseBearerChallenge(header);
   if (!challenge.ok()) return absl::OkStatus();  // nothing that can be answered anonymously
   absl::StatusOr<UrlParts> own = SplitUrl(BaseUrl(endpoint_));
@@ -117,7 +117,7 @@ absl::Status EndpointSession::RenewToken(const std::string& header) {
   return absl::OkStatus();
 }
 
-HttpRequest EndpointSession::RequestFor(const Try& each) const {
+HttpRequest EndpointClient::RequestFor(const Try& each) const {
   HttpRequest request;
   request.url = each.url;
   if (each.item->item->is_manifest) request.headers.push_back(kAccept);
@@ -136,14 +136,14 @@ HttpRequest EndpointSession::RequestFor(const Try& each) const {
   return request;
 }
 
-absl::Status EndpointSession::Begin(Try& each) {
+absl::Status EndpointClient::Begin(Try& each) {
   BULKHEAD_RETURN_IF_ERROR(EmptyFile(each.item->item->fd));
   each.transfer = std::make_unique<HttpTransfer>(RequestFor(each));
   client_.Start(each.transfer.get());
   return absl::OkStatus();
 }
 
-void EndpointSession::BeginDue(std::list<Try>& tries) {
+void EndpointClient::BeginDue(std::list<Try>& tries) {
   size_t running = std::count_if(tries.begin(), tries.end(),
                                  [](const Try& each) { return each.transfer != nullptr; });
   for (Try& each : tries) {
@@ -155,7 +155,7 @@ void EndpointSession::BeginDue(std::list<Try>& tries) {
   tries.remove_if([](const Try& each) { return !each.item->failure.ok(); });
 }
 
-void EndpointSession::Run(std::vector<ItemProgress>& items, OnFailure on_failure) {
+void EndpointClient::Run(std::vector<ItemProgress>& items, OnFailure on_failure) {
   absl::Status greeting = Greet();
   std::list<Try> tries;
   for (ItemProgress& item : items) {
@@ -192,7 +192,7 @@ void EndpointSession::Run(std::vector<ItemProgress>& items, OnFailure on_failure
   }
 }
 
-absl::Status EndpointSession::HandleEnd(Try& each, const HttpTransfer& ended) {
+absl::Status EndpointClient::HandleEnd(Try& each, const HttpTransfer& ended) {
   const HttpResponse& response = ended.response();
   if (response.code == CURLE_OK && response.status == 200) return HandleSuccess(each, response);
   if (IsRedirect(response.status)) return HandleRedirect(each, ended);
@@ -202,7 +202,7 @@ absl::Status EndpointSession::HandleEnd(Try& each, const HttpTransfer& ended) {
   return RetryOr(each, response.retry_after, failure);
 }
 
-absl::Status EndpointSession::HandleSuccess(Try& each, const HttpResponse& response) {
+absl::Status EndpointClient::HandleSuccess(Try& each, const HttpResponse& response) {
   each.item->done = true;
   each.item->fetched.bytes = response.bytes;
   if (each.item->item->is_manifest) {
@@ -211,7 +211,7 @@ absl::Status EndpointSession::HandleSuccess(Try& each, const HttpResponse& respo
   return absl::OkStatus();
 }
 
-absl::Status EndpointSession::HandleRedirect(Try& each, const HttpTransfer& ended) {
+absl::Status EndpointClient::HandleRedirect(Try& each, const HttpTransfer& ended) {
   const std::string& from = ended.request().url;
   absl::StatusOr<UrlParts> host = SplitUrl(from);
   BULKHEAD_RETURN_IF_ERROR(host.status());
@@ -225,7 +225,7 @@ absl::Status EndpointSession::HandleRedirect(Try& each, const HttpTransfer& ende
 }
 
 // A token lives for minutes; a long job may need another one.
-absl::Status EndpointSession::HandleUnauthorized(Try& each, const HttpTransfer& ended) {
+absl::Status EndpointClient::HandleUnauthorized(Try& each, const HttpTransfer& ended) {
   const std::string& url = ended.request().url;
   absl::Status failure = DescribeFailure(url, ended.response());
   if (each.token_renewed || !IsOwnHost(url) || ended.response().challenge.empty()) return failure;
@@ -233,7 +233,7 @@ absl::Status EndpointSession::HandleUnauthorized(Try& each, const HttpTransfer& 
   return RenewToken(ended.response().challenge);
 }
 
-absl::Status EndpointSession::RetryOr(Try& each, absl::Duration wait, absl::Status failure) {
+absl::Status EndpointClient::RetryOr(Try& each, absl::Duration wait, absl::Status failure) {
   if (++each.attempts == kMaxAttempts) return failure;
   wait = std::clamp(wait, kFirstWait * (1 << (each.attempts - 1)), kLongestWait);
   if (TimeLeft() < wait) return failure;
