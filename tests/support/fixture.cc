@@ -23,8 +23,6 @@ void NodeTest::SetUp() {
   ASSERT_TRUE(up.ok()) << up;
   Output imported = node_->Import(kImage);
   ASSERT_EQ(imported.code, 0) << imported.err << node_->Log();
-  // The connection exists from the first call on, and counts among the frontend's descriptors.
-  ASSERT_TRUE(cri().Call(&Runtime::Version, cri::VersionRequest(), kPatience).ok());
   TakeBaseline();
 }
 
@@ -42,6 +40,7 @@ void NodeTest::TearDown() {
       << "a process outlived bulkhead up";
   if (HasFailure()) std::cerr << "--- log of the node ---\n" << node_->Log() << std::endl;
   node_.reset();
+  RemoveTestCgroup();
 }
 
 cri::RunPodSandboxRequest NodeTest::PodRequest(const std::string& name) {
@@ -51,10 +50,12 @@ cri::RunPodSandboxRequest NodeTest::PodRequest(const std::string& name) {
   config.mutable_metadata()->set_uid(base::NewId().substr(0, 32));
   config.mutable_metadata()->set_namespace_("test");
   config.set_log_directory(node().log_dir());
-  config.mutable_linux()->mutable_security_context()->mutable_namespace_options()->set_network(
-      cri::NODE);
-  config.mutable_linux()->mutable_security_context()->mutable_namespace_options()->set_pid(
-      cri::CONTAINER);
+  config.mutable_linux()->set_cgroup_parent(TestCgroup());
+  cri::NamespaceOption& namespaces = *config.mutable_linux()
+                                          ->mutable_security_context()
+                                          ->mutable_namespace_options();
+  namespaces.set_network(cri::NODE);
+  namespaces.set_pid(cri::CONTAINER);
   return request;
 }
 

@@ -38,7 +38,11 @@ std::string ReadText(const std::string& path) {
 
 }  // namespace
 
-std::string Program(const std::string& name) { return absl::StrCat(BULKHEAD_BIN_DIR, "/", name); }
+std::string Program(const std::string& name) {
+  // For tests of programs that are installed, or built elsewhere.
+  const char* other = getenv("BULKHEAD_BIN_DIR");
+  return absl::StrCat(other != nullptr ? other : BULKHEAD_BIN_DIR, "/", name);
+}
 
 Node::Node(NodeOptions options) : options_(std::move(options)), directory_(MakeDirectory()) {
   for (const char* name : {"root", "logs", "cni"}) mkdir((directory_ + "/" + name).c_str(), 0711);

@@ -20,9 +20,12 @@ namespace fs = std::filesystem;
 // before; whether they leak is for the tests of images to say.
 constexpr const char* kNotOurs[] = {"state/"};
 
+// Orphans that ended are this process's to reap, as it is their subreaper; nobody left them behind.
 std::multiset<std::string> Processes() {
   std::multiset<std::string> names;
-  for (const ProcessInfo& info : Descendants(getpid())) names.insert(info.name);
+  for (const ProcessInfo& info : Descendants(getpid())) {
+    if (info.state != 'Z' || info.parent != getpid()) names.insert(info.name);
+  }
   return names;
 }
 
@@ -78,35 +81,64 @@ std::multiset<std::string> Rows(const Node& node) {
           absl::StrCat("operations ", counts->operations)};
 }
 
-}  // namespace
-
-std::multiset<std::string> Cgroups() {
-  std::multiset<std::string> found;
+// What is below a hierarchy's top and belongs to this test. Other runtimes of the host are at work there as well.
+void ListCgroups(const std::string& top, const std::vector<std::string>& prefixes,
+                 std::multiset<std::string>* found) {
   std::error_code error;
-  const std::string top = "/sys/fs/cgroup";
   fs::recursive_directory_iterator end;
   for (fs::recursive_directory_iterator i(top, fs::directory_options::skip_permission_denied,
                                           error);
        !error && i != end; i.increment(error)) {
     std::error_code gone;
     if (!i->is_directory(gone) || i->is_symlink(gone)) continue;
-    std::string name = i->path().string().substr(top.size() + 1);
-    // The parent of pods that name none stays, as a slice would.
-    bool ours = absl::StrContains(name, "bulkhead") && !absl::EndsWith(name, "/bulkhead-pods");
-    if (ours) found.insert(name);
+    std::string name = i->path().string().substr(top.size());
+    for (const std::string& prefix : prefixes) {
+      if (absl::StrContains(name, prefix)) found->insert(name);
+    }
   }
+}
+
+std::multiset<std::string> Cgroups(const Node& node) {
+  // Workers' cgroups bear their spawner's number; those of one that was killed count on.
+  static std::set<pid_t> spawners;
+  if (pid_t spawner = node.Daemon("spawner"); spawner > 0) spawners.insert(spawner);
+  std::vector<std::string> prefixes = {TestCgroup() + "/"};
+  for (pid_t spawner : spawners) {
+    prefixes.push_back(absl::StrCat("bulkhead/worker-", spawner, "-"));
+  }
+  std::multiset<std::string> found;
+  ListCgroups("/sys/fs/cgroup", prefixes, &found);
   return found;
+}
+
+}  // namespace
+
+std::string TestCgroup() { return absl::StrCat("/bulkhead-test-", getpid()); }
+
+void RemoveTestCgroup() {
+  for (const char* top : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
+    rmdir(absl::StrCat(top, TestCgroup()).c_str());
+  }
+  std::error_code error;
+  for (const auto& hierarchy : fs::directory_iterator("/sys/fs/cgroup", error)) {
+    rmdir((hierarchy.path().string() + TestCgroup()).c_str());
+  }
 }
 
 Snapshot TakeSnapshot(Node& node) {
   Snapshot now;
+  // The connection counts among the frontend's descriptors; after a restart it has to be made again.
+  node.cri()
+      .Call(&tools::CriClient::Runtime::Version, runtime::v1::VersionRequest(), absl::Seconds(5))
+      .status()
+      .IgnoreError();
   // First, as it makes a connection of its own, which is gone when the descriptors are counted.
   now["row"] = Rows(node);
   now["process"] = Processes();
   std::vector<std::string> mounts = Mounts();
   now["mount"] = {mounts.begin(), mounts.end()};
   now["interface"] = Interfaces();
-  now["cgroup"] = Cgroups();
+  now["cgroup"] = Cgroups(node);
   now["file"] = Files(node);
   now["descriptor"] = Descriptors(node);
   return now;

@@ -21,7 +21,8 @@ std::string Difference(const Snapshot& before, const Snapshot& now);
 std::string AwaitSnapshot(Node& node, const Snapshot& before,
                           absl::Duration patience = absl::Seconds(30));
 
-// Our cgroups on this host, "controller/path". Those that other runtimes on the host made look the same.
-std::multiset<std::string> Cgroups();
+// The cgroup parent of this test's pods, as kubelet would name one, and its removal once it is empty.
+std::string TestCgroup();
+void RemoveTestCgroup();
 
 }  // namespace bulkhead::test

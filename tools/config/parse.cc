@@ -15,9 +15,9 @@ namespace {
 constexpr size_t kMaxRuntimeNameBytes = 63;
 // "<run_dir>/admin.sock" has to fit into a socket address (108 bytes) with room for longer names.
 constexpr size_t kMaxRunDirBytes = 80;
-// What the root directory holds besides one directory a runtime.
-constexpr std::array<absl::string_view, 5> kReservedNames = {"state", "blobs", "ingest", "layers",
-                                                             "containers"};
+// What the root and run directories hold besides one directory a runtime.
+constexpr std::array<absl::string_view, 7> kReservedNames = {
+    "state", "blobs", "ingest", "layers", "containers", "pods", "monitor"};
 
 // One known key and what it does to T; a key that no row names is an error.
 template <typename T>
@@ -58,7 +58,7 @@ absl::Status ApplyRuntimes(const Value& value, Settings* settings) {
   return value.EachEntry([settings](absl::string_view name, const Value& entry) {
     if (!IsRuntimeName(name)) return entry.Error("a runtime's name is 1 to 63 of a-z, 0-9 and -");
     if (std::count(kReservedNames.begin(), kReservedNames.end(), name) > 0) {
-      return entry.Error("a directory of the root directory has this name already");
+      return entry.Error("a directory of root_dir or run_dir has this name already");
     }
     return ApplyTable<RuntimeSettings>(entry, kRuntimeKeys,
                                        &settings->runtimes[std::string(name)]);

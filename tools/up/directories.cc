@@ -4,8 +4,11 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/types/span.h"
 #include "base/fs.h"
 #include "base/status.h"
 #include "security/profile.h"
@@ -68,8 +71,7 @@ absl::Status Make(int parent, const std::string& name, const std::string& path,
 }
 
 // The top directory may be reached through links, as the host has it; what is below may not.
-template <size_t kCount>
-absl::Status PrepareTree(const std::string& top, const Directory (&wanted)[kCount]) {
+absl::Status PrepareTree(const std::string& top, absl::Span<const Directory> wanted) {
   size_t slash = top.rfind('/');
   std::string parent_path = slash == 0 ? "/" : top.substr(0, slash);
   BULKHEAD_RETURN_IF_ERROR(base::MakeDirectories(parent_path, 0755));
@@ -79,9 +81,9 @@ absl::Status PrepareTree(const std::string& top, const Directory (&wanted)[kCoun
   BULKHEAD_RETURN_IF_ERROR(Make(parent.get(), top.substr(slash + 1), top, wanted[0]));
   BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd fd, base::OpenAt(AT_FDCWD, top, O_PATH | O_DIRECTORY,
                                                             base::Resolve::kHost));
-  for (size_t i = 1; i < kCount; ++i) {
-    std::string path = absl::StrCat(top, "/", wanted[i].name);
-    BULKHEAD_RETURN_IF_ERROR(Make(fd.get(), wanted[i].name, path, wanted[i]));
+  for (const Directory& directory : wanted.subspan(1)) {
+    std::string path = absl::StrCat(top, "/", directory.name);
+    BULKHEAD_RETURN_IF_ERROR(Make(fd.get(), directory.name, path, directory));
   }
   return absl::OkStatus();
 }
@@ -89,8 +91,13 @@ absl::Status PrepareTree(const std::string& top, const Directory (&wanted)[kCoun
 }  // namespace
 
 absl::Status PrepareDirectories(const Settings& settings) {
+  // What each runtime itself keeps of its containers.
+  std::vector<Directory> run(std::begin(kRunDirectories), std::end(kRunDirectories));
+  for (const auto& [name, runtime] : settings.runtimes) {
+    run.push_back({name.c_str(), 0, 0700});
+  }
   BULKHEAD_RETURN_IF_ERROR(PrepareTree(settings.root_dir, kRootDirectories));
-  return PrepareTree(settings.run_dir, kRunDirectories);
+  return PrepareTree(settings.run_dir, run);
 }
 
 absl::StatusOr<base::UniqueFd> LockDirectory(const std::string& directory) {
