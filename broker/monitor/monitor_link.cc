@@ -121,7 +121,8 @@ void MonitorLink::Finish(const Exit& exit) {
   if (exited_) return;
   exited_ = true;
   running_ = false;
-  if (on_exit_) on_exit_(exit);
+  // Given up before it is called: it holds the container, which holds this link.
+  if (ExitHandler handler = std::move(on_exit_)) handler(exit);
   exit_fulfiller_->fulfill();
 }
 
@@ -134,7 +135,14 @@ absl::Status MonitorLink::TellStarted(Fiber& fiber) {
 }
 
 absl::Status MonitorLink::Acknowledge(Fiber& fiber) {
-  return Request(fiber, [](schema::MonitorRequest::Builder r) { r.setAcknowledge(); });
+  absl::Status sent = Request(fiber, [](schema::MonitorRequest::Builder r) { r.setAcknowledge(); });
+  if (exited_) {
+    // Nothing more to hear or to signal.
+    socket_.Reset();
+    writer_.Reset();
+    pidfd_.Reset();
+  }
+  return sent;
 }
 
 absl::Status MonitorLink::ReopenLog(Fiber& fiber, int log) {

@@ -98,7 +98,8 @@ absl::Status StartContainer(Fiber& fiber, Broker& broker, const std::string& id)
     container->record.edit().setState(ContainerState::RUNNING);
   }
   BULKHEAD_RETURN_IF_ERROR(broker.state.Save(container));
-  if (absl::Status told = container->monitor->TellStarted(fiber); !told.ok()) {
+  absl::Status told = container->monitor->TellStarted(fiber);
+  if (!told.ok() && !container->monitor->exited()) {
     base::Log(base::Severity::kWarning, "the monitor could not be told of the start",
               {{"container", container->id}, {"why", told.message()}});
   }

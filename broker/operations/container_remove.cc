@@ -28,6 +28,7 @@ absl::Status DestroyContainer(Fiber& fiber, Broker& broker, const ContainerPtr& 
     // Its process is dead; a monitor that was never acknowledged may go now.
     container->monitor->WaitForExit(fiber, absl::Seconds(5));
     container->monitor->Acknowledge(fiber).IgnoreError();
+    container->monitor.reset();
   }
   BULKHEAD_RETURN_IF_ERROR(RemoveContainerFiles(fiber, broker, container->id));
   RemoveMonitorSocket(container->id);

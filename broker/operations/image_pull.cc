@@ -204,7 +204,9 @@ absl::Status FetchLayers(Fiber& fiber, Broker& broker, schema::ImageReference::R
 
 ImageNames NamesOf(schema::ImageReference::Reader reference, const std::string& digest) {
   ImageNames names;
-  if (reference.getTag().size() > 0) names.tags.push_back(validate::FormatReference(reference));
+  // A pull by digest moves no tag, whatever tag stands beside it.
+  bool by_tag = reference.getTag().size() > 0 && reference.getDigest().getBytes().size() == 0;
+  if (by_tag) names.tags.push_back(validate::FormatReference(reference));
   names.digests.push_back(validate::FormatDigestReference(reference, digest));
   return names;
 }

@@ -86,7 +86,7 @@ absl::Status RunCni(Fiber& fiber, Broker& broker, schema::Pod::Reader pod,
   BULKHEAD_ASSIGN_OR_RETURN(auto cni, Worker::Start(fiber, broker.spawner, security::Kind::kCni,
                                                     cni_job, cni_fds));
   pair.first.Reset();
-  absl::Status thought = cni->Finish<schema::CniResult>(fiber, take);
+  absl::Status thought = cni->FinishWhatever<schema::CniResult>(fiber, take);
   absl::Status acted = network->Finish<schema::NetworkResult>(fiber);
   return thought.ok() ? acted : thought;
 }
@@ -96,8 +96,9 @@ absl::Status TakeAddresses(schema::CniResult::Reader result, schema::Pod::Builde
     return absl::InternalError("cni: the result is over its bounds");
   }
   pod.setIps(result.getIps());
+  // Also where plugins failed, and failed to undo: what they still owe is paid when the pod is destroyed.
   pod.setCniRecord(result.getRecord());
-  return absl::OkStatus();
+  return ipc::ReadStatus(result.getStatus());
 }
 
 }  // namespace
@@ -127,7 +128,9 @@ absl::Status DeleteNetwork(Fiber& fiber, Broker& broker, PodObject& pod) {
   job.setRecord(record.getCniRecord());
   BULKHEAD_RETURN_IF_ERROR(
       RunCni(fiber, broker, record, message, {},
-             [](schema::CniResult::Reader, std::vector<base::UniqueFd>&) { return absl::OkStatus(); }));
+             [](schema::CniResult::Reader result, std::vector<base::UniqueFd>&) {
+               return ipc::ReadStatus(result.getStatus());
+             }));
   pod.record.edit().setCniRecord(nullptr);
   return absl::OkStatus();
 }

@@ -46,13 +46,17 @@ absl::Status PlanNamespaces(const ContainerInputs& in, schema::ContainerSpec::Na
     default:
       out.setPid(Source::OWN);
   }
-  if (security.getNetwork() != pod.getNetwork()) {
+  // Network and IPC are the pod's, whatever the container leaves unsaid; but it cannot say more than the pod.
+  auto exceeds = [](schema::NamespaceMode container, schema::NamespaceMode pod) {
+    return container == schema::NamespaceMode::NODE && pod != schema::NamespaceMode::NODE;
+  };
+  if (exceeds(security.getNetwork(), pod.getNetwork())) {
     return absl::InvalidArgumentError(
-        "config.linux.security_context.namespace_options.network: differs from the pod's");
+        "config.linux.security_context.namespace_options.network: the pod's is not the node's");
   }
-  if (security.getIpc() != pod.getIpc()) {
+  if (exceeds(security.getIpc(), pod.getIpc())) {
     return absl::InvalidArgumentError(
-        "config.linux.security_context.namespace_options.ipc: differs from the pod's");
+        "config.linux.security_context.namespace_options.ipc: the pod's is not the node's");
   }
   return absl::OkStatus();
 }

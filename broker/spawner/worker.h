@@ -43,12 +43,18 @@ class Worker {
   // was killed for its time; INTERNAL: it died.
   template <typename Result, typename F>
   absl::Status Finish(Fiber& fiber, F take) {
+    return FinishWhatever<Result>(fiber, [&](auto reader, auto& fds) -> absl::Status {
+      if (absl::Status status = ipc::ReadStatus(reader.getStatus()); !status.ok()) return status;
+      return take(reader, fds);
+    });
+  }
+  // The same for an answer that says something even where its status is an error; take reads the status.
+  template <typename Result, typename F>
+  absl::Status FinishWhatever(Fiber& fiber, F take) {
     absl::StatusOr<ipc::Received> answer = Receive(fiber);
     if (!answer.ok()) return answer.status();
     return ipc::Guarded([&]() -> absl::Status {
-      auto reader = answer->template As<Result>();
-      if (absl::Status status = ipc::ReadStatus(reader.getStatus()); !status.ok()) return status;
-      return take(reader, answer->fds());
+      return take(answer->template As<Result>(), answer->fds());
     });
   }
   template <typename Result>
