@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/fs.h"
@@ -93,15 +92,9 @@ void ReapOrphans() {
   }
 }
 
-// The command's process is a child of the runtime's, in the container's pid namespace.
-void KillCommand(Runtime::Run& run, const UniqueFd& pid_file) {
-  char text[16] = {};
-  pid_t pid = 0;
-  if (pread(pid_file.get(), text, sizeof(text) - 1, 0) > 0 && absl::SimpleAtoi(text, &pid) &&
-      pid > 1) {
-    KillTree(pid);
-  }
-  // It passes on the end of its child; where it never got so far, the deadline of Wait ends it.
+// The runtime, the command and what descends from it: this process is the subreaper of them all.
+void KillCommand(Runtime::Run& run) {
+  KillDescendants();
   run.Wait(Deadline::After(kEndPatience)).IgnoreError();
 }
 
@@ -121,7 +114,6 @@ absl::StatusOr<ExecOutput> Execute(schema::LaunchJob::Reader job, const Place& p
   BULKHEAD_ASSIGN_OR_RETURN(const std::string json,
                             ProcessJson(exec.getProcess(), ProcessFacts(place)));
   BULKHEAD_ASSIGN_OR_RETURN(UniqueFd process_file, MemfdWith("process", json));
-  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd pid_file, MemfdWith("exec-pid", ""));
   const size_t limit = std::min(exec.getMaxOutputBytes(), kMaxOutputBytes);
   Collector out(limit), err(limit);
   BULKHEAD_RETURN_IF_ERROR(out.Open());
@@ -130,13 +122,12 @@ absl::StatusOr<ExecOutput> Execute(schema::LaunchJob::Reader job, const Place& p
       exec.getTimeoutMs() == 0 ? kLongest : absl::Milliseconds(exec.getTimeoutMs()));
   BULKHEAD_ASSIGN_OR_RETURN(
       Runtime::Run run,
-      runtime.Start({"exec", "--process", PathForChildren(process_file.get()), "--pid-file",
-                     PathForChildren(pid_file.get()), place.container_id},
+      runtime.Start({"exec", "--process", PathForChildren(process_file.get()), place.container_id},
                     {.in = -1, .out = out.child_end(), .err = err.child_end()}));
   out.CloseChildEnd();
   err.CloseChildEnd();
   if (!Collect(run, out, err, deadline)) {
-    KillCommand(run, pid_file);
+    KillCommand(run);
     return absl::DeadlineExceededError("exec: the command did not end in time and was killed");
   }
   BULKHEAD_ASSIGN_OR_RETURN(const int code, run.Wait(Deadline::After(kEndPatience)));

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <memory>
@@ -52,9 +53,8 @@ bool Contains(const std::vector<pid_t>& pids, pid_t pid) {
 // Each is stopped when it is found, so that it neither makes more nor waits for one: the numbers
 // stay those processes' own until all are killed. Not every kernel lists a process's children, so
 // all processes are asked for their parent.
-void KillTree(pid_t root) {
-  kill(root, SIGSTOP);
-  std::vector<pid_t> tree = {root};
+void KillDescendants() {
+  std::vector<pid_t> tree = {getpid()};
   for (int pass = 0; pass < kMaxPasses; ++pass) {
     const size_t before = tree.size();
     for (const auto& [pid, parent] : AllWithParents()) {
@@ -64,7 +64,7 @@ void KillTree(pid_t root) {
     }
     if (tree.size() == before) break;
   }
-  for (pid_t pid : tree) kill(pid, SIGKILL);
+  for (size_t i = 1; i < tree.size(); ++i) kill(tree[i], SIGKILL);
 }
 
 }  // namespace bulkhead::launch

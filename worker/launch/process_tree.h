@@ -1,11 +1,9 @@
 #pragma once
 
-#include <sys/types.h>
-
 namespace bulkhead::launch {
 
-// Sends SIGKILL to the process and to all that descend from it now. The caller must know that pid
-// has not been waited for yet.
-void KillTree(pid_t pid);
+// Sends SIGKILL to all that descends from this process now. Nobody else may wait for its children
+// meanwhile.
+void KillDescendants();
 
 }  // namespace bulkhead::launch

@@ -34,8 +34,9 @@ class MountTest : public testing::TestWithParam<OverlayMethod> {
  protected:
   void SetUp() override {
     if (geteuid() != 0) GTEST_SKIP() << "mounts need root";
-    char name[] = "/tmp/bulkhead-mount-XXXXXX";
-    ASSERT_NE(mkdtemp(name), nullptr);
+    // Of TMPDIR: id-mapped mounts of a tmpfs need Linux 6.3.
+    std::string name = absl::StrCat(fs::temp_directory_path().string(), "/bulkhead-mount-XXXXXX");
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
     dir_ = name;
     for (const char* sub : {"layers", "containers", "at", "host"}) fs::create_directory(dir_ / sub);
   }
