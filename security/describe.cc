@@ -70,9 +70,9 @@ const char* ViewName(View view) {
 }
 
 std::string NamespaceNames(const Namespaces& ns) {
-  const std::pair<const char*, Ns> all[] = {{"mount", ns.mount}, {"pid", ns.pid}, {"net", ns.net},
-                                            {"ipc", ns.ipc},     {"uts", ns.uts},
-                                            {"cgroup", ns.cgroup}, {"user", ns.user}};
+  const std::pair<const char*, Ns> all[] = {
+      {"mount", ns.mount}, {"pid", ns.pid},       {"net", ns.net},  {"ipc", ns.ipc},
+      {"uts", ns.uts},     {"cgroup", ns.cgroup}, {"user", ns.user}};
   std::vector<std::string> fresh, shared;
   for (const auto& [name, state] : all) (state == Ns::kNew ? fresh : shared).push_back(name);
   return absl::StrCat("new: ", fresh.empty() ? "none" : absl::StrJoin(fresh, " "),
@@ -108,14 +108,15 @@ std::string CallCount(const Profile& profile) {
 }
 
 std::vector<Section> SectionsOf(const Profile& profile, bool verbose) {
-  Section general = {"", {{"purpose", profile.purpose},
-                          {"input", profile.input},
-                          {"user", absl::StrCat(profile.user, " (", profile.uid, ")")},
-                          {"confinement", ConfinementName(profile)},
-                          {"namespaces", NamespaceNames(profile.namespaces)},
-                          {"file system", ViewName(profile.view)},
-                          {"limits", LimitNames(profile.limits)},
-                          {"system calls", CallCount(profile)}}};
+  Section general = {"",
+                     {{"purpose", profile.purpose},
+                      {"input", profile.input},
+                      {"user", absl::StrCat(profile.user, " (", profile.uid, ")")},
+                      {"confinement", ConfinementName(profile)},
+                      {"namespaces", NamespaceNames(profile.namespaces)},
+                      {"file system", ViewName(profile.view)},
+                      {"limits", LimitNames(profile.limits)},
+                      {"system calls", CallCount(profile)}}};
   Section capabilities = {"capabilities", {}}, paths = {"paths", {}}, fds = {"descriptors", {}},
           calls = {"system calls", {}};
   for (const Cap& row : profile.capabilities) {

@@ -7,9 +7,9 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
-// What one process kind may do. One constexpr Profile a kind in profiles/<kind>.cc: data only, no condition. The
-// same table is applied at start (enforce/), compared with the live process (self-test), attacked by probes
-// (tests/security) and printed (`bulkhead privileges`).
+// What one process kind may do. One constexpr Profile a kind in profiles/<kind>.cc: data only, no
+// condition. The same table is applied at start (enforce/), compared with the live process
+// (self-test), attacked by probes (tests/security) and printed (`bulkhead privileges`).
 namespace bulkhead::security {
 
 enum class Kind : uint32_t {
@@ -56,9 +56,10 @@ struct ArgRule {
 struct Syscall {
   int number;
   const char* reason;
-  absl::Span<const ArgRule> args = {};  // all must hold; several rows for one number are alternatives
-  // Not 0: refused with this errno instead of death, for what libraries merely try. A row that allows the same call
-  // without rules on arguments wins over it.
+  // All must hold; several rows for one number are alternatives.
+  absl::Span<const ArgRule> args = {};
+  // Not 0: refused with this errno instead of death, for what libraries merely try. A row that
+  // allows the same call without rules on arguments wins over it.
   int error = 0;
 };
 
@@ -82,9 +83,10 @@ struct Namespaces {
 
 // How the ids of a new user namespace map to the node's.
 enum class IdMap {
-  kNone,        // no user namespace
-  kLayer,       // layer_ids.h: 0.. at the layer shift, plus the broker's uid, to take over the directory it made
-  kIdentity,    // every id is itself: power over files' owners without power over the node
+  kNone,   // no user namespace
+  kLayer,  // layer_ids.h: 0.. at the layer shift, plus the broker's uid, to take over the directory
+           // it made
+  kIdentity,  // every id is itself: power over files' owners without power over the node
 };
 
 // What the spawner opens at its start and hands to a worker, instead of paths.
@@ -94,7 +96,8 @@ enum class Dir {
   kLayers,
   kContainers,
   kCgroup,    // base::kCgroupMount
-  kLayerIds,  // no directory: a user namespace for MOUNT_ATTR_IDMAP that shows a layer's owners without the shift
+  kLayerIds,  // no directory: a user namespace for MOUNT_ATTR_IDMAP that shows a layer's owners
+              // without the shift
 };
 
 struct FdRow {
@@ -107,16 +110,17 @@ struct FdRow {
 
 struct Limits {
   uint32_t nofile = 64;
-  uint32_t nproc = 0;            // of this uid; 0: RLIMIT_NPROC is not set
+  uint32_t nproc = 0;                   // of this uid; 0: RLIMIT_NPROC is not set
   uint64_t memory_bytes = 64ull << 20;  // of the worker's cgroup
-  uint32_t pids = 8;             // of the worker's cgroup
-  uint32_t wall_seconds = 60;    // the broker's deadline for one job; 0: lives on
+  uint32_t pids = 8;                    // of the worker's cgroup
+  uint32_t wall_seconds = 60;           // the broker's deadline for one job; 0: lives on
 };
 
 enum class Confinement {
   kFull,         // no_new_privs, Landlock, seccomp, empty or listed file system
-  kInheritable,  // an ancestor of containers or of CNI plugins: whatever is taken here would be missing there, so no
-                 // no_new_privs, seccomp or Landlock, and the full bounding set
+  kInheritable,  // an ancestor of containers or of CNI plugins: whatever is taken here would be
+                 // missing there, so no no_new_privs, seccomp or Landlock, and the full bounding
+                 // set
 };
 
 // How the file system is narrowed.
@@ -124,7 +128,8 @@ enum class View {
   kEmpty,   // an empty root
   kListed,  // a root with the listed paths alone, Landlock on top
   kHost,    // the node's, because mounts must be made there or programs of the node run
-  kDirFds,  // an empty root; Landlock allows what lies below the directory fds, added by ConfineToDirectories
+  kDirFds,  // an empty root; Landlock allows what lies below the directory fds, added by
+            // ConfineToDirectories
 };
 
 struct Profile {
@@ -164,7 +169,8 @@ constexpr bool EveryRowHasReason(const Profile& profile) {
   for (const FdRow& row : profile.fds) {
     if (!IsReason(row.what)) return false;
   }
-  return EveryRowHasReason(profile.syscalls) && IsReason(profile.purpose) && IsReason(profile.input);
+  return EveryRowHasReason(profile.syscalls) && IsReason(profile.purpose) &&
+         IsReason(profile.input);
 }
 
 // All kinds, in Kind's order.
@@ -196,7 +202,8 @@ extern const Profile kInitProfile;
 inline constexpr uid_t kFrontendUid = 59101;
 inline constexpr uid_t kBrokerUid = 59102;
 inline constexpr uid_t kFetchUid = 59110;
-inline constexpr uid_t kParseUid = 59111;    // manifest, import, user, cni: each in namespaces of its own
+inline constexpr uid_t kParseUid =
+    59111;  // manifest, import, user, cni: each in namespaces of its own
 inline constexpr uid_t kInflateUid = 59112;
 inline constexpr uid_t kMonitorUid = 59113;
 

@@ -99,9 +99,8 @@ absl::Status TestWorker(int spawner, uint64_t id, const Profile& profile, const 
                             Await(spawner, id, SpawnEvent::kStarted, deadline));
   const absl::Status hello = ipc::Receive(control.first.get(), {}, deadline).status();
   if (!hello.ok()) return base::Annotate(hello, "no hello");
-  BULKHEAD_ASSIGN_OR_RETURN(
-      const std::vector<std::string> differences,
-      Inspect(profile, started.pid, {.places = places, .exact_fds = true}));
+  BULKHEAD_ASSIGN_OR_RETURN(const std::vector<std::string> differences,
+                            Inspect(profile, started.pid, {.places = places, .exact_fds = true}));
   if (!differences.empty()) {
     return absl::FailedPreconditionError(absl::StrJoin(differences, "; "));
   }

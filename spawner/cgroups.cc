@@ -53,7 +53,8 @@ absl::Status Delegate(int root) {
   return Write(root, kParent, "cgroup.subtree_control", "+memory +pids");
 }
 
-// "worker-<pid>-<n>" of a spawner that lives, so that two of them on one node leave each other alone.
+// "worker-<pid>-<n>" of a spawner that lives, so that two of them on one node leave each other
+// alone.
 bool OwnerLives(absl::string_view name) {
   const std::vector<absl::string_view> parts = absl::StrSplit(name, '-');
   pid_t owner = 0;
@@ -72,7 +73,8 @@ std::set<pid_t> ReadProcs(const std::string& path) {
   return pids;
 }
 
-// A number may be another process's by now: each is pinned, and looked up once more before the signal.
+// A number may be another process's by now: each is pinned, and looked up once more before the
+// signal.
 void KillListed(const std::string& procs) {
   std::map<pid_t, UniqueFd> pinned;
   for (pid_t pid : ReadProcs(procs)) {
@@ -89,9 +91,9 @@ void KillListed(const std::string& procs) {
 }  // namespace
 
 absl::StatusOr<Cgroups> Cgroups::Open(base::CgroupMode mode) {
-  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd root,
-                            base::OpenAt(AT_FDCWD, base::kCgroupMount, O_PATH | O_DIRECTORY,
-                                         base::Resolve::kHost));
+  BULKHEAD_ASSIGN_OR_RETURN(
+      UniqueFd root,
+      base::OpenAt(AT_FDCWD, base::kCgroupMount, O_PATH | O_DIRECTORY, base::Resolve::kHost));
   const bool v2 = mode == base::CgroupMode::kV2;
   std::vector<std::string> parents;
   if (v2) {
@@ -104,19 +106,28 @@ absl::StatusOr<Cgroups> Cgroups::Open(base::CgroupMode mode) {
   }
   if (v2) BULKHEAD_RETURN_IF_ERROR(Delegate(root.get()));
   Cgroups cgroups(mode, std::move(root), std::move(parents));
-  for (const std::string& parent : cgroups.parents_) cgroups.RemoveLeftovers(parent);
+  cgroups.RemoveLeftovers();
   return cgroups;
 }
 
-void Cgroups::RemoveLeftovers(const std::string& parent) const {
+bool Cgroups::RemoveLeftovers() const {
+  bool some_stay = false;
+  for (const std::string& parent : parents_) some_stay |= RemoveLeftovers(parent);
+  return some_stay;
+}
+
+bool Cgroups::RemoveLeftovers(const std::string& parent) const {
   UniqueFd fd(openat(root_.get(), parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   DIR* dir = fd ? fdopendir(fd.Release()) : nullptr;
-  if (dir == nullptr) return;
+  if (dir == nullptr) return false;
+  bool some_stay = false;
   while (const dirent* entry = readdir(dir)) {
     if (!absl::StartsWith(entry->d_name, kPrefix) || OwnerLives(entry->d_name)) continue;
-    unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);  // refused where a process is in it
+    // Refused where a process is in it: a monitor that outlived its spawner.
+    some_stay |= unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR) != 0;
   }
   closedir(dir);
+  return some_stay;
 }
 
 absl::StatusOr<Cgroups::Cgroup> Cgroups::Make(const security::Limits& limits) {
@@ -152,10 +163,10 @@ absl::Status Cgroups::MakeIn(const std::string& parent, const security::Limits& 
 }
 
 bool Cgroups::OomKilled(const Cgroup& cgroup) const {
-  const std::string path = mode_ == base::CgroupMode::kV2
-                               ? absl::StrCat(kParent, "/", cgroup.name, "/memory.events")
-                               : absl::StrCat("memory/", kParent, "/", cgroup.name,
-                                              "/memory.oom_control");
+  const std::string path =
+      mode_ == base::CgroupMode::kV2
+          ? absl::StrCat(kParent, "/", cgroup.name, "/memory.events")
+          : absl::StrCat("memory/", kParent, "/", cgroup.name, "/memory.oom_control");
   const absl::StatusOr<std::string> text =
       base::ReadFile(absl::StrCat(base::kCgroupMount, "/", path), 4096);
   if (!text.ok()) return false;
@@ -183,8 +194,8 @@ bool Cgroups::Remove(const Cgroup& cgroup) const {
   return removed;
 }
 
-// Sends and does not wait: who called tries again. base::KillCgroup would wait for what cannot die yet, and the spawner
-// serves others meanwhile.
+// Sends and does not wait: who called tries again. base::KillCgroup would wait for what cannot die
+// yet, and the spawner serves others meanwhile.
 void Cgroups::Kill(const Cgroup& cgroup) const {
   if (mode_ == base::CgroupMode::kV2) {
     const std::string directory = absl::StrCat(kParent, "/", cgroup.name);

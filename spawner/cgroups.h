@@ -10,12 +10,17 @@
 
 namespace bulkhead::spawner {
 
-// One cgroup a worker, "bulkhead/worker-<pid of this spawner>-<n>": on v1 in the memory and the pids hierarchy, on v2 in
-// the one there is. Nothing else is touched.
+// One cgroup a worker, "bulkhead/worker-<pid of this spawner>-<n>": on v1 in the memory and the
+// pids hierarchy, on v2 in the one there is. Nothing else is touched.
 class Cgroups {
  public:
-  // Makes bulkhead/ and removes what earlier spawners left empty; the cgroups of living monitors stay.
+  // Makes bulkhead/ and removes what earlier spawners left empty; the cgroups of living monitors
+  // stay.
   static absl::StatusOr<Cgroups> Open(base::CgroupMode mode);
+
+  // Removes what earlier spawners left and is empty by now. True: something is still in use, by
+  // monitors that outlived their spawner.
+  bool RemoveLeftovers() const;
 
   struct Cgroup {
     std::string name;                // "worker-812-5"
@@ -35,7 +40,7 @@ class Cgroups {
  private:
   Cgroups(base::CgroupMode mode, base::UniqueFd root, std::vector<std::string> parents)
       : mode_(mode), root_(std::move(root)), parents_(std::move(parents)) {}
-  void RemoveLeftovers(const std::string& parent) const;
+  bool RemoveLeftovers(const std::string& parent) const;
   absl::Status MakeIn(const std::string& parent, const security::Limits& limits, Cgroup* cgroup);
   bool RemoveFrom(const std::string& parent, const std::string& name) const;
 

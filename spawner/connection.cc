@@ -93,8 +93,8 @@ absl::Status Connection::Send(const ipc::SpawnReply& reply) {
 
 absl::Status Connection::Flush() {
   while (!backlog_.empty()) {
-    const ssize_t sent =
-        send(socket_.get(), &backlog_.front(), sizeof(ipc::SpawnReply), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t sent = send(socket_.get(), &backlog_.front(), sizeof(ipc::SpawnReply),
+                              MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && errno == EAGAIN) return absl::OkStatus();
     if (sent < 0) return absl::UnavailableError("the broker closed its socket");

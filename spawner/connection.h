@@ -9,10 +9,12 @@
 
 namespace bulkhead::spawner {
 
-// The broker's socket: requests in, each checked for its form; replies out, in order, never blocking.
+// The broker's socket: requests in, each checked for its form; replies out, in order, never
+// blocking.
 class Connection {
  public:
-  Connection(base::UniqueFd socket, uint64_t number) : socket_(std::move(socket)), number_(number) {}
+  Connection(base::UniqueFd socket, uint64_t number)
+      : socket_(std::move(socket)), number_(number) {}
 
   struct Request {
     ipc::SpawnRequest request;
@@ -36,8 +38,8 @@ class Connection {
   std::deque<ipc::SpawnReply> backlog_;
 };
 
-// One message of exactly size bytes with at most one fd. 0: the peer closed; -1 with errno otherwise (EAGAIN: none
-// waits; EBADMSG: another size, or more fds, all of which are closed).
+// One message of exactly size bytes with at most one fd. 0: the peer closed; -1 with errno
+// otherwise (EAGAIN: none waits; EBADMSG: another size, or more fds, all of which are closed).
 ssize_t ReceiveWithFd(int socket, void* bytes, size_t size, base::UniqueFd* fd);
 
 }  // namespace bulkhead::spawner

@@ -1,7 +1,8 @@
-// SECURITY: the spawner is root on the node and an ancestor of every container, so nothing confines it but its size. It
-// holds the programs and directories of the workers. The broker talks to it in two fixed structs (spawn a compiled-in
-// kind; kill one that it spawned), the supervisor hands it a new broker's socket. It reads no byte from anyone else; the
-// configuration comes from root. Who owns it owns the node.
+// SECURITY: the spawner is root on the node and an ancestor of every container, so nothing confines
+// it but its size. It holds the programs and directories of the workers. The broker talks to it in
+// two fixed structs (spawn a compiled-in kind; kill one that it spawned), the supervisor hands it a
+// new broker's socket. It reads no byte from anyone else; the configuration comes from root. Who
+// owns it owns the node.
 #include <fcntl.h>
 #include <signal.h>
 
@@ -45,7 +46,8 @@ absl::StatusOr<Settings> ReadSettings() {
   }
   BULKHEAD_ASSIGN_OR_RETURN(const std::string bytes,
                             base::ReadAt(kConfigFd, 0, static_cast<size_t>(size)));
-  const absl::Span<const uint8_t> span(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  const absl::Span<const uint8_t> span(reinterpret_cast<const uint8_t*>(bytes.data()),
+                                       bytes.size());
   BULKHEAD_RETURN_IF_ERROR(ipc::CheckSegmentTable(span));
   kj::Array<capnp::word> words = kj::heapArray<capnp::word>(bytes.size() / sizeof(capnp::word));
   memcpy(words.begin(), bytes.data(), words.asBytes().size());

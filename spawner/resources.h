@@ -10,10 +10,12 @@
 
 namespace bulkhead::spawner {
 
-// What workers are made of, opened once at the start, so that nothing that happens to a path later counts.
+// What workers are made of, opened once at the start, so that nothing that happens to a path later
+// counts.
 class Resources {
  public:
-  // Kinds whose program is missing cannot be started (NOT_FOUND then); a missing directory is an error now.
+  // Kinds whose program is missing cannot be started (NOT_FOUND then); a missing directory is an
+  // error now.
   static absl::StatusOr<Resources> Open(int programs, const security::Places& places);
 
   // NOT_FOUND: no such program was there at the start. The fd stays ours.

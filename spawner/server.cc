@@ -14,6 +14,8 @@ namespace bulkhead::spawner {
 namespace {
 
 constexpr int kRetryMilliseconds = 10;
+// Monitors of an earlier spawner end unseen by this one: how often to look for their cgroups.
+constexpr int kSweepMilliseconds = 3000;
 constexpr char kNewBroker = 'B';
 constexpr int kRequestsInARow = 16;  // then the others get their turn
 
@@ -49,14 +51,20 @@ absl::Status Server::Serve() {
   return absl::OkStatus();
 }
 
+int Server::PollTimeout() const {
+  if (workers_.HasBusyCgroups()) return kRetryMilliseconds;
+  return leftovers_ ? kSweepMilliseconds : -1;
+}
+
 absl::Status Server::Wait() {
   short broker_events = 0;
   if (broker_ != nullptr) broker_events = broker_->Backlogged() ? POLLOUT : POLLIN;
   pollfd fds[] = {{broker_ != nullptr ? broker_->fd() : -1, broker_events, 0},
                   {supervisor_.get(), POLLIN, 0},
                   {children_.get(), POLLIN, 0}};
-  const int ready = poll(fds, 3, workers_.HasBusyCgroups() ? kRetryMilliseconds : -1);
+  const int ready = poll(fds, 3, PollTimeout());
   if (ready < 0 && errno != EINTR) return base::ErrnoStatus("poll");
+  if (ready == 0 && leftovers_) leftovers_ = workers_.RemoveLeftovers();
   broker_ready_ = fds[0].revents != 0;
   supervisor_ready_ = fds[1].revents != 0;
   children_ready_ = fds[2].revents != 0;

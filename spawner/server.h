@@ -27,6 +27,7 @@ class Server {
   void Adopt(base::UniqueFd broker);
   void DropBroker(const absl::Status& why);
   absl::Status Wait();
+  int PollTimeout() const;  // milliseconds
   void ServeBroker();
   void Handle(Connection::Request request);
   // False: the supervisor is gone.
@@ -42,6 +43,7 @@ class Server {
   bool broker_ready_ = false;
   bool supervisor_ready_ = false;
   bool children_ready_ = false;
+  bool leftovers_ = true;  // not known yet
 };
 
 }  // namespace bulkhead::spawner

@@ -22,7 +22,8 @@ class Workers {
   Workers(Resources resources, Cgroups cgroups)
       : resources_(std::move(resources)), cgroups_(std::move(cgroups)) {}
 
-  // Starts one. control: its end of the control socket. connection: which broker asked. Returns what to tell it.
+  // Starts one. control: its end of the control socket. connection: which broker asked. Returns
+  // what to tell it.
   ipc::SpawnReply Start(uint64_t connection, uint64_t id, uint32_t kind, int control);
   void Kill(uint64_t connection, uint64_t id);
   // Kills the workers that nobody waits for any more. Those that are or become monitors stay.
@@ -34,9 +35,12 @@ class Workers {
   };
   // Reaps all children that have ended, and returns the workers whose cgroup is gone too.
   std::vector<Exit> Reap();
-  // Tries again to remove the cgroups that were busy. A cgroup that stays busy is given up after a second.
+  // Tries again to remove the cgroups that were busy. A cgroup that stays busy is given up after a
+  // second.
   std::vector<Exit> RetryRemovals();
   bool HasBusyCgroups() const { return !ended_.empty(); }
+  // See Cgroups.
+  bool RemoveLeftovers() const { return cgroups_.RemoveLeftovers(); }
 
  private:
   struct Worker {

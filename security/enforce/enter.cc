@@ -21,8 +21,9 @@ struct Step {
   absl::Status (*run)(const Profile& profile, const Places& places);
 };
 
-// Namespaces and view need power, so they come before the ids and capabilities that give it away. The bounding set
-// goes while CAP_SETPCAP is there. Landlock opens the listed paths, so seccomp, which may forbid that, is last.
+// Namespaces and view need power, so they come before the ids and capabilities that give it away.
+// The bounding set goes while CAP_SETPCAP is there. Landlock opens the listed paths, so seccomp,
+// which may forbid that, is last.
 constexpr Step kFullSteps[] = {
     {"close other descriptors", CloseOtherFds},
     {"limits", SetLimits},

@@ -14,15 +14,18 @@ struct Places {
   std::string run_dir;
 };
 
-// Confines the calling process to its profile: the first statement of every main. New pid and user namespaces came
-// with Spawn (spawn.h); this takes the rest, in this order: fds, limits, the other namespaces, file system view, bounding
-// set, ids, capabilities, no_new_privs, Landlock, seccomp. Ends the process on any failure: fail closed.
+// Confines the calling process to its profile: the first statement of every main. New pid and user
+// namespaces came with Spawn (spawn.h); this takes the rest, in this order: fds, limits, the other
+// namespaces, file system view, bounding set, ids, capabilities, no_new_privs, Landlock, seccomp.
+// Ends the process on any failure: fail closed.
 //
-// For View::kDirFds, Landlock is already in force where the table has directory rows: nothing but them can be reached.
+// For View::kDirFds, Landlock is already in force where the table has directory rows: nothing but
+// them can be reached.
 void EnterOrDie(const Profile& profile, const Places& places = {});
 
-// For View::kDirFds: from now on only what lies below these directories can be reached. Once, before a byte of
-// untrusted input is read. Where the kernel has no Landlock: a warning, and the uid and the empty root remain.
+// For View::kDirFds: from now on only what lies below these directories can be reached. Once,
+// before a byte of untrusted input is read. Where the kernel has no Landlock: a warning, and the
+// uid and the empty root remain.
 absl::Status ConfineToDirectories(absl::Span<const int> directories, Access access);
 
 }  // namespace bulkhead::security

@@ -32,7 +32,8 @@ constexpr absl::Duration kPause = absl::Milliseconds(2);
 using Fields = std::map<std::string, std::string>;
 
 absl::StatusOr<Fields> ReadStatus(const std::string& directory) {
-  BULKHEAD_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(directory + "/status", 64 << 10));
+  BULKHEAD_ASSIGN_OR_RETURN(const std::string text,
+                            base::ReadFile(directory + "/status", 64 << 10));
   Fields fields;
   for (absl::string_view line : absl::StrSplit(text, '\n')) {
     const std::pair<absl::string_view, absl::string_view> parts =
@@ -168,7 +169,8 @@ class Comparison {
     }
     if (!options_.exact_fds) return;
     for (int fd : open) {
-      differences_.push_back(absl::StrCat(profile_.name, ": descriptor ", fd, " is not in the table"));
+      differences_.push_back(
+          absl::StrCat(profile_.name, ": descriptor ", fd, " is not in the table"));
     }
   }
 
@@ -201,8 +203,8 @@ class Comparison {
     if (path.empty()) return;
     const std::string link = absl::StrCat(proc_, "/fd/", row.fd);
     struct stat is, want;
-    if (stat(link.c_str(), &is) == 0 && stat(path.c_str(), &want) == 0 && is.st_dev == want.st_dev &&
-        is.st_ino == want.st_ino) {
+    if (stat(link.c_str(), &is) == 0 && stat(path.c_str(), &want) == 0 &&
+        is.st_dev == want.st_dev && is.st_ino == want.st_ino) {
       return;
     }
     differences_.push_back(absl::StrCat(profile_.name, ": descriptor ", row.fd, " is not ", path));
@@ -217,7 +219,8 @@ class Comparison {
     for (absl::string_view line : absl::StrSplit(limits.value_or(""), '\n')) {
       const std::vector<std::string> words = absl::StrSplit(line, ' ', absl::SkipWhitespace());
       if (absl::StartsWith(line, "Max open files")) Expect("open files", want, words[4]);
-      if (absl::StartsWith(line, "Max core file size")) Expect("core size", std::string("0"), words[5]);
+      if (absl::StartsWith(line, "Max core file size"))
+        Expect("core size", std::string("0"), words[5]);
     }
     if (!limits.ok()) differences_.push_back(absl::StrCat(profile_.name, ": limits unreadable"));
   }

@@ -21,13 +21,14 @@ namespace {
 
 using base::UniqueFd;
 
-// Newer than Debian 12's header, and refused by older kernels: masked by the ABI that the kernel names.
-constexpr uint64_t kTruncate = 1ull << 14;       // ABI 3
-constexpr uint64_t kIoctlDevice = 1ull << 15;    // ABI 5
-constexpr uint64_t kBindTcp = 1ull << 0;         // ABI 4
-constexpr uint64_t kConnectTcp = 1ull << 1;      // ABI 4
-constexpr uint64_t kScopeAbstract = 1ull << 0;   // ABI 6
-constexpr uint64_t kScopeSignal = 1ull << 1;     // ABI 6
+// Newer than Debian 12's header, and refused by older kernels: masked by the ABI that the kernel
+// names.
+constexpr uint64_t kTruncate = 1ull << 14;      // ABI 3
+constexpr uint64_t kIoctlDevice = 1ull << 15;   // ABI 5
+constexpr uint64_t kBindTcp = 1ull << 0;        // ABI 4
+constexpr uint64_t kConnectTcp = 1ull << 1;     // ABI 4
+constexpr uint64_t kScopeAbstract = 1ull << 0;  // ABI 6
+constexpr uint64_t kScopeSignal = 1ull << 1;    // ABI 6
 struct RulesetAttr {
   uint64_t handled_access_fs;
   uint64_t handled_access_net;
@@ -37,13 +38,13 @@ struct RulesetAttr {
 constexpr uint64_t kReadFile = LANDLOCK_ACCESS_FS_READ_FILE;
 constexpr uint64_t kRead = kReadFile | LANDLOCK_ACCESS_FS_READ_DIR;
 // No block device is ever made. Character devices are: 0:0, an overlay whiteout.
-constexpr uint64_t kWrite =
-    LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
-    LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
-    LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM |
-    LANDLOCK_ACCESS_FS_REFER | kTruncate;
-constexpr uint64_t kAll = kRead | kWrite | LANDLOCK_ACCESS_FS_EXECUTE |
-                          LANDLOCK_ACCESS_FS_MAKE_BLOCK | kIoctlDevice;
+constexpr uint64_t kWrite = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
+                            LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR |
+                            LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
+                            LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |
+                            LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER | kTruncate;
+constexpr uint64_t kAll =
+    kRead | kWrite | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_BLOCK | kIoctlDevice;
 constexpr uint64_t kOfFiles = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |
                               kReadFile | kTruncate | kIoctlDevice;
 
@@ -140,9 +141,9 @@ absl::Status ApplyLandlock(const Profile& profile, const Places& places) {
   for (const FdRow& row : profile.fds) {
     if (row.is_dir) directories.push_back(&row);
   }
-  // Directories that come with the job are not known yet, and a later ruleset only takes away. Even one about the network
-  // alone takes something: every layer forbids links from one directory to another that it does not allow itself.
-  // ConfineToDirectories makes the whole of it then.
+  // Directories that come with the job are not known yet, and a later ruleset only takes away. Even
+  // one about the network alone takes something: every layer forbids links from one directory to
+  // another that it does not allow itself. ConfineToDirectories makes the whole of it then.
   if (profile.view == View::kDirFds && directories.empty()) return absl::OkStatus();
   BULKHEAD_ASSIGN_OR_RETURN(UniqueFd ruleset, CreateRuleset(HandledBy(profile)));
   for (const Path& row : profile.paths) {

@@ -9,12 +9,12 @@
 
 namespace bulkhead::security {
 
-// The rows that count: those of the sets and the kind's own, without the rows that a plain allowance of the same
-// call makes void. In order of number.
+// The rows that count: those of the sets and the kind's own, without the rows that a plain
+// allowance of the same call makes void. In order of number.
 std::vector<Syscall> EffectiveRows(const Profile& profile);
 
-// The filter of a kFull kind: what a row allows is allowed, all else ends the process. Other architectures (i386,
-// x32) end it too. INTERNAL: rows that contradict each other.
+// The filter of a kFull kind: what a row allows is allowed, all else ends the process. Other
+// architectures (i386, x32) end it too. INTERNAL: rows that contradict each other.
 absl::StatusOr<std::vector<sock_filter>> ComputeFilter(const Profile& profile);
 
 // For good, for this thread and those that it will make. Needs no_new_privs.

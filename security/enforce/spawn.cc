@@ -29,7 +29,7 @@ struct Plan {
   int null;
   bool become_root = false;  // of the new user namespace
   int go = -1;               // read end: the parent has written the id maps and joined the cgroups
-  int report;   // write end: an errno, or closed by exec
+  int report;                // write end: an errno, or closed by exec
   std::vector<char*> argv;
 };
 
@@ -38,7 +38,8 @@ struct Plan {
   _exit(127);
 }
 
-// Raw calls from here on: the C library's own would take locks or look at what it knows of its threads.
+// Raw calls from here on: the C library's own would take locks or look at what it knows of its
+// threads.
 void AwaitParent(const Plan& plan) {
   char byte;
   if (read(plan.go, &byte, 1) != 1) Fail(plan.report, EPIPE);
@@ -70,7 +71,8 @@ void Place(const Plan& plan, int fd, int at, int flags) {
   if (dup3(fd, at, flags) < 0) Fail(plan.report, errno);
 }
 
-// The wanted numbers may be in use by other wanted descriptors, so all go above them first. Returns the program's.
+// The wanted numbers may be in use by other wanted descriptors, so all go above them first. Returns
+// the program's.
 int ArrangeFds(Plan& plan) {
   const int count = static_cast<int>(plan.fds.size());
   const int program_at = 3 + count, report_at = 4 + count, above = 5 + count;
@@ -175,9 +177,7 @@ absl::Status JoinCgroups(const SpawnOptions& options, pid_t pid) {
   return absl::OkStatus();
 }
 
-bool JoinsFirst(const Profile& profile) {
-  return profile.confinement == Confinement::kInheritable;
-}
+bool JoinsFirst(const Profile& profile) { return profile.confinement == Confinement::kInheritable; }
 
 // The parent's part while the child runs. Joining can take milliseconds (an RCU grace period).
 absl::Status Raise(const Profile& profile, const SpawnOptions& options, pid_t pid, UniqueFd go,
@@ -195,7 +195,8 @@ void KillAndReap(const Spawned& child) {
   syscall(SYS_pidfd_send_signal, child.pidfd.get(), SIGKILL, nullptr, 0);
   siginfo_t info;
   while (waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(child.pidfd.get()), &info,
-                WEXITED) != 0 && errno == EINTR) {
+                WEXITED) != 0 &&
+         errno == EINTR) {
   }
 }
 
@@ -210,11 +211,15 @@ absl::StatusOr<Spawned> Spawn(const Profile& profile, const SpawnOptions& option
   if (maps || (JoinsFirst(profile) && !options.cgroup_procs.empty())) {
     BULKHEAD_ASSIGN_OR_RETURN(go, base::MakePipe());
   }
-  std::string name = absl::StrCat("bulkhead-", profile.kind < Kind::kFetch ? "" : "worker-",
-                                  profile.name);
+  std::string name =
+      absl::StrCat("bulkhead-", profile.kind < Kind::kFetch ? "" : "worker-", profile.name);
   std::vector<std::string> arguments = options.arguments;
-  Plan plan = {.fds = options.fds, .program = options.program, .stderr_fd = options.stderr_fd,
-               .null = null.get(), .become_root = maps, .go = go.first.get(),
+  Plan plan = {.fds = options.fds,
+               .program = options.program,
+               .stderr_fd = options.stderr_fd,
+               .null = null.get(),
+               .become_root = maps,
+               .go = go.first.get(),
                .report = report.second.get()};
   plan.argv.push_back(name.data());
   for (std::string& argument : arguments) plan.argv.push_back(argument.data());

@@ -6,8 +6,8 @@
 #include "security/enforce/enter.h"
 #include "security/profile.h"
 
-// The steps of EnterOrDie, in the order in which enter.cc calls them. Each is called once, by a process with one
-// thread that still is root.
+// The steps of EnterOrDie, in the order in which enter.cc calls them. Each is called once, by a
+// process with one thread that still is root.
 namespace bulkhead::security {
 
 // limits.cc
@@ -32,7 +32,8 @@ absl::Status ApplyLandlock(const Profile& profile, const Places& places);
 // seccomp.cc
 absl::Status ApplySeccomp(const Profile& profile, const Places& places);
 
-// A table's path with {root_dir} or {run_dir} replaced. FAILED_PRECONDITION where that place was not given.
+// A table's path with {root_dir} or {run_dir} replaced. FAILED_PRECONDITION where that place was
+// not given.
 absl::StatusOr<std::string> ExpandPath(const char* path, const Places& places);
 
 }  // namespace bulkhead::security

@@ -29,7 +29,8 @@ uint64_t MountAttributes(Access access) {
 
 // Makes the place where a listed path will be mounted, below the working directory.
 absl::StatusOr<UniqueFd> MakeTarget(const std::string& relative, bool is_directory) {
-  for (size_t end = relative.find('/'); end != std::string::npos; end = relative.find('/', end + 1)) {
+  for (size_t end = relative.find('/'); end != std::string::npos;
+       end = relative.find('/', end + 1)) {
     BULKHEAD_RETURN_IF_ERROR(base::MakeDirectory(AT_FDCWD, relative.substr(0, end), 0755));
   }
   if (is_directory) {
@@ -53,11 +54,10 @@ absl::Status AddPath(const Path& row, const Places& places) {
   struct stat st;
   if (fstat(source.get(), &st) != 0) return base::ErrnoStatus(absl::StrCat("stat ", path));
   BULKHEAD_ASSIGN_OR_RETURN(UniqueFd mount, base::CloneMount(source.get(), "", false));
-  BULKHEAD_RETURN_IF_ERROR(base::SetMountAttributes(
-      mount.get(), false, MountAttributes(row.access), 0, MS_PRIVATE, -1));
+  BULKHEAD_RETURN_IF_ERROR(
+      base::SetMountAttributes(mount.get(), false, MountAttributes(row.access), 0, MS_PRIVATE, -1));
   BULKHEAD_ASSIGN_OR_RETURN(
-      UniqueFd target,
-      MakeTarget(std::string(absl::StripPrefix(path, "/")), S_ISDIR(st.st_mode)));
+      UniqueFd target, MakeTarget(std::string(absl::StripPrefix(path, "/")), S_ISDIR(st.st_mode)));
   return base::Annotate(base::AttachMount(mount.get(), target.get()), path);
 }
 
@@ -94,8 +94,9 @@ absl::StatusOr<std::string> ExpandPath(const char* path, const Places& places) {
   return absl::StrCat(place, rest);
 }
 
-// Those that need no new process; pid and user came with it (spawn.h). Made by the process itself, even where it was
-// started in new ones already: so it can never narrow a namespace that others live in.
+// Those that need no new process; pid and user came with it (spawn.h). Made by the process itself,
+// even where it was started in new ones already: so it can never narrow a namespace that others
+// live in.
 absl::Status MakeNamespaces(const Profile& profile, const Places&) {
   const Namespaces& ns = profile.namespaces;
   int flags = 0;

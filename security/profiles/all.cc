@@ -4,9 +4,9 @@ namespace bulkhead::security {
 namespace {
 
 constexpr const Profile* kAll[] = {
-    &kFrontendProfile, &kBrokerProfile, &kSpawnerProfile, &kFetchProfile,   &kManifestProfile,
-    &kImportProfile,   &kInflateProfile, &kUnpackProfile,  &kUserProfile,    &kMountProfile,
-    &kSandboxProfile,  &kCniProfile,     &kNetworkProfile, &kLaunchProfile,  &kMonitorProfile,
+    &kFrontendProfile, &kBrokerProfile,  &kSpawnerProfile, &kFetchProfile,  &kManifestProfile,
+    &kImportProfile,   &kInflateProfile, &kUnpackProfile,  &kUserProfile,   &kMountProfile,
+    &kSandboxProfile,  &kCniProfile,     &kNetworkProfile, &kLaunchProfile, &kMonitorProfile,
     &kSignalProfile,   &kRemoveProfile,  &kInitProfile,
 };
 

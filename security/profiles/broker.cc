@@ -80,8 +80,8 @@ constexpr Profile kBrokerProfile = {
     .fds = kFds,
     .syscall_sets = kSets,
     .syscalls = kSyscalls,
-    .limits = {.nofile = 16384, .nproc = 64, .memory_bytes = 512ull << 20,
-               .pids = 32, .wall_seconds = 0},
+    .limits =
+        {.nofile = 16384, .nproc = 64, .memory_bytes = 512ull << 20, .pids = 32, .wall_seconds = 0},
 };
 static_assert(EveryRowHasReason(kBrokerProfile));
 

@@ -11,7 +11,8 @@
 namespace bulkhead::security {
 namespace {
 
-// The C library has the name services "files" and "dns" built in (glibc 2.34), so no shared object is loaded later.
+// The C library has the name services "files" and "dns" built in (glibc 2.34), so no shared object
+// is loaded later.
 constexpr Path kPaths[] = {
     {"/etc/resolv.conf", Access::kRead, "name servers"},
     {"/etc/hosts", Access::kRead, "names set by the administrator"},
@@ -33,8 +34,8 @@ constexpr FdRow kFds[] = {
 constexpr const SyscallSet* kSets[] = {&kRuntimeSet, &kSocketSet,    &kFileSet,
                                        &kTreeSet,    &kEventLoopSet, &kThreadSet};
 constexpr ArgRule kTcp4[] = {{0, kLow32, AF_INET}, {1, 0xf, SOCK_STREAM}, {2, kLow32, IPPROTO_TCP}};
-constexpr ArgRule kTcp6[] =
-    {{0, kLow32, AF_INET6}, {1, 0xf, SOCK_STREAM}, {2, kLow32, IPPROTO_TCP}};
+constexpr ArgRule kTcp6[] = {
+    {0, kLow32, AF_INET6}, {1, 0xf, SOCK_STREAM}, {2, kLow32, IPPROTO_TCP}};
 constexpr ArgRule kIp4[] = {{0, kLow32, AF_INET}, {1, 0xf, SOCK_STREAM}, {2, kLow32, 0}};
 constexpr ArgRule kIp6[] = {{0, kLow32, AF_INET6}, {1, 0xf, SOCK_STREAM}, {2, kLow32, 0}};
 constexpr ArgRule kUdp4[] = {{0, kLow32, AF_INET}, {1, 0xf, SOCK_DGRAM}};
@@ -51,8 +52,8 @@ constexpr Syscall kSyscalls[] = {
     {SCMP_SYS(socket), "name service, choice of addresses", kUdp4},
     {SCMP_SYS(socket), "name service, choice of addresses", kUdp6},
     {SCMP_SYS(socket), "the C library looks for a name service cache", kUnix, EAFNOSUPPORT},
-    {SCMP_SYS(socket),
-     "the C library asks for interfaces, and can do without", kNetlink, EAFNOSUPPORT},
+    {SCMP_SYS(socket), "the C library asks for interfaces, and can do without", kNetlink,
+     EAFNOSUPPORT},
     {SCMP_SYS(connect), "HTTP, name service"},
     {SCMP_SYS(sendmmsg), "name service: both questions at once"},
     {SCMP_SYS(ioctl), "bytes that wait", kAvailable},
@@ -81,8 +82,11 @@ constexpr Profile kFetchProfile = {
     .fds = kFds,
     .syscall_sets = kSets,
     .syscalls = kSyscalls,
-    .limits = {.nofile = 256, .nproc = 64, .memory_bytes = 256ull << 20,
-               .pids = 64, .wall_seconds = 3600},
+    .limits = {.nofile = 256,
+               .nproc = 64,
+               .memory_bytes = 256ull << 20,
+               .pids = 64,
+               .wall_seconds = 3600},
 };
 static_assert(EveryRowHasReason(kFetchProfile));
 

@@ -46,8 +46,11 @@ constexpr Profile kFrontendProfile = {
     .fds = kFds,
     .syscall_sets = kSets,
     .syscalls = kSyscalls,
-    .limits = {.nofile = 4096, .nproc = 256, .memory_bytes = 512ull << 20,
-               .pids = 256, .wall_seconds = 0},
+    .limits = {.nofile = 4096,
+               .nproc = 256,
+               .memory_bytes = 512ull << 20,
+               .pids = 256,
+               .wall_seconds = 0},
 };
 static_assert(EveryRowHasReason(kFrontendProfile));
 

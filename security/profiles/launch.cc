@@ -24,20 +24,25 @@ constexpr FdRow kFds[] = {
 
 }  // namespace
 
-// The parent of the OCI runtime and so an ancestor of the container: nothing is taken here that a container may have.
-// The runtime's program, started as root, gets the full bounding set again.
+// The parent of the OCI runtime and so an ancestor of the container: nothing is taken here that a
+// container may have. The runtime's program, started as root, gets the full bounding set again.
 constexpr Profile kLaunchProfile = {
     .kind = Kind::kLaunch,
     .name = "launch",
     .purpose =
-        "write config.json from typed fields and run the OCI runtime; for create, become the monitor",
+        "write config.json from typed fields and run the OCI runtime; for create, become the "
+        "monitor",
     .input = "broker: a job of typed fields, checked again against the ceiling",
     .user = "root",
     .uid = 0,
     .confinement = Confinement::kInheritable,
     .capabilities = kCaps,
-    .namespaces = {.mount = Ns::kNew, .pid = Ns::kHost, .net = Ns::kHost, .ipc = Ns::kHost,
-                   .uts = Ns::kHost, .cgroup = Ns::kHost},
+    .namespaces = {.mount = Ns::kNew,
+                   .pid = Ns::kHost,
+                   .net = Ns::kHost,
+                   .ipc = Ns::kHost,
+                   .uts = Ns::kHost,
+                   .cgroup = Ns::kHost},
     .view = View::kHost,
     .fds = kFds,
     .limits = {.nofile = 0, .memory_bytes = 128ull << 20, .pids = 256, .wall_seconds = 0},

@@ -31,9 +31,10 @@ constexpr Syscall kSyscalls[] = {
 
 }  // namespace
 
-// Made by launch, by executing it in place: so it starts with launch's mount namespace, and its parent, cgroup and other
-// namespaces are the node's. No call of its filter reaches a network, ipc or uts object, so namespaces of those, one
-// set for each container of the node, would cost memory and protect nothing.
+// Made by launch, by executing it in place: so it starts with launch's mount namespace, and its
+// parent, cgroup and other namespaces are the node's. No call of its filter reaches a network, ipc
+// or uts object, so namespaces of those, one set for each container of the node, would cost memory
+// and protect nothing.
 constexpr Profile kMonitorProfile = {
     .kind = Kind::kMonitor,
     .name = "monitor",
@@ -41,8 +42,12 @@ constexpr Profile kMonitorProfile = {
     .input = "the container: its output; the broker: fixed requests on the listening socket",
     .user = "bulkhead-monitor",
     .uid = kMonitorUid,
-    .namespaces = {.mount = Ns::kNew, .pid = Ns::kHost, .net = Ns::kHost, .ipc = Ns::kHost,
-                   .uts = Ns::kHost, .cgroup = Ns::kHost},
+    .namespaces = {.mount = Ns::kNew,
+                   .pid = Ns::kHost,
+                   .net = Ns::kHost,
+                   .ipc = Ns::kHost,
+                   .uts = Ns::kHost,
+                   .cgroup = Ns::kHost},
     .fds = kFds,
     .syscall_sets = kSets,
     .syscalls = kSyscalls,

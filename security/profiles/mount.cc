@@ -8,8 +8,9 @@
 namespace bulkhead::security {
 namespace {
 
-// overlayfs does all work on the layers with what its mounter holds at the mount, for as long as it stays mounted:
-// without one of these, chown or chmod or a file capability would fail inside every container.
+// overlayfs does all work on the layers with what its mounter holds at the mount, for as long as it
+// stays mounted: without one of these, chown or chmod or a file capability would fail inside every
+// container.
 constexpr Cap kCaps[] = {
     {CAP_SYS_ADMIN, "mount overlay, clone and id-map mounts"},
     {CAP_CHOWN, "overlay: chown in containers, copy-up keeps owners"},

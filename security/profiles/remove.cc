@@ -7,7 +7,8 @@
 namespace bulkhead::security {
 namespace {
 
-// All of them in a user namespace, where every owner is mapped to itself: power over files, none over the node.
+// All of them in a user namespace, where every owner is mapped to itself: power over files, none
+// over the node.
 constexpr Cap kCaps[] = {
     {CAP_DAC_OVERRIDE, "delete in any owner's directory, readable or not"},
     {CAP_FOWNER, "delete in sticky directories"},

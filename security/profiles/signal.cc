@@ -31,7 +31,8 @@ constexpr Profile kSignalProfile = {
     .user = "root",
     .uid = 0,
     .capabilities = kCaps,
-    // A pidfd can be signalled, and a cgroup's members have numbers, only where they are visible: the node's pids.
+    // A pidfd can be signalled, and a cgroup's members have numbers, only where they are visible:
+    // the node's pids.
     .namespaces = {.pid = Ns::kHost},
     .view = View::kDirFds,
     .fds = kFds,

@@ -24,8 +24,9 @@ constexpr FdRow kFds[] = {
 
 }  // namespace
 
-// An ancestor of every container: what is taken from it would be missing there (bounding set, no_new_privs, seccomp,
-// limits, cgroup). Its safety is its size: no parser, fixed structs, compiled-in kinds.
+// An ancestor of every container: what is taken from it would be missing there (bounding set,
+// no_new_privs, seccomp, limits, cgroup). Its safety is its size: no parser, fixed structs,
+// compiled-in kinds.
 constexpr Profile kSpawnerProfile = {
     .kind = Kind::kSpawner,
     .name = "spawner",
@@ -35,8 +36,12 @@ constexpr Profile kSpawnerProfile = {
     .uid = 0,
     .confinement = Confinement::kInheritable,
     .capabilities = kCaps,
-    .namespaces = {.mount = Ns::kHost, .pid = Ns::kHost, .net = Ns::kHost, .ipc = Ns::kHost,
-                   .uts = Ns::kHost, .cgroup = Ns::kHost},
+    .namespaces = {.mount = Ns::kHost,
+                   .pid = Ns::kHost,
+                   .net = Ns::kHost,
+                   .ipc = Ns::kHost,
+                   .uts = Ns::kHost,
+                   .cgroup = Ns::kHost},
     .view = View::kHost,
     .fds = kFds,
     .limits = {.nofile = 0, .memory_bytes = 32ull << 20, .pids = 4, .wall_seconds = 0},

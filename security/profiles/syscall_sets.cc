@@ -150,10 +150,10 @@ constexpr Syscall kEventLoop[] = {
 };
 static_assert(EveryRowHasReason(kEventLoop));
 
-constexpr ArgRule kThreadFlags[] = {
-    {0, kAllBits,
-     CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_SIGHAND | CLONE_THREAD |
-         CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID}};
+constexpr ArgRule kThreadFlags[] = {{0, kAllBits,
+                                     CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM |
+                                         CLONE_SIGHAND | CLONE_THREAD | CLONE_SETTLS |
+                                         CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID}};
 constexpr ArgRule kThreadName[] = {{0, kLow32, PR_SET_NAME}};
 
 constexpr Syscall kThread[] = {

@@ -5,8 +5,8 @@
 // The named groups of system calls. No other group exists; all else stands in a kind's own table.
 namespace bulkhead::security {
 
-// What any C++ program does between main and exit: memory without execution, time, one thread's waiting, stderr,
-// exit. Refuses quietly what libraries try in vain.
+// What any C++ program does between main and exit: memory without execution, time, one thread's
+// waiting, stderr, exit. Refuses quietly what libraries try in vain.
 extern const SyscallSet kRuntimeSet;
 // Frames over a connected socket, and the care of descriptors.
 extern const SyscallSet kSocketSet;
@@ -23,6 +23,7 @@ extern const SyscallSet kThreadSet;
 
 // Arguments that several tables name.
 inline constexpr uint64_t kAllBits = ~0ull;
-inline constexpr uint64_t kLow32 = 0xffffffffull;  // of an int argument, whose upper half is not read
+inline constexpr uint64_t kLow32 =
+    0xffffffffull;  // of an int argument, whose upper half is not read
 
 }  // namespace bulkhead::security

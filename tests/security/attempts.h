@@ -10,8 +10,8 @@ namespace bulkhead::security {
 // One thing that most tables forbid, tried by bulkhead-probe in a process of its own.
 struct Attempt {
   const char* name;
-  // Tries it with harmless arguments. 0, or an errno; only those of refusal (IsRefusal) count as refused, others mean
-  // that the kernel went as far as looking at the arguments.
+  // Tries it with harmless arguments. 0, or an errno; only those of refusal (IsRefusal) count as
+  // refused, others mean that the kernel went as far as looking at the arguments.
   int (*run)();
   // The call and arguments by which the table decides; number -1: none.
   int number;

@@ -44,7 +44,8 @@ seccomp_data Call(int number, const Arguments& arguments, uint32_t arch = kArch)
   return data;
 }
 
-// Arguments at which the rows of one call may differ: each row's own, those one bit away, none and all bits.
+// Arguments at which the rows of one call may differ: each row's own, those one bit away, none and
+// all bits.
 std::vector<Arguments> Interesting(const std::vector<Syscall>& rows, int number) {
   Arguments ones;
   ones.fill(~0ull);
@@ -103,17 +104,65 @@ TEST_P(FilterTest, RefusesOtherArchitectures) {
 
 // Whatever a table says: these never belong into one.
 TEST_P(FilterTest, NeverAllowsWhatNoKindNeeds) {
-  constexpr int kNever[] = {
-      SYS_execve, SYS_execveat, SYS_ptrace, SYS_bpf, SYS_keyctl, SYS_add_key, SYS_request_key,
-      SYS_io_uring_setup, SYS_io_uring_enter, SYS_userfaultfd, SYS_perf_event_open, SYS_init_module,
-      SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_kexec_file_load, SYS_reboot,
-      SYS_process_vm_readv, SYS_process_vm_writev, SYS_setns, SYS_pivot_root, SYS_chroot,
-      SYS_setuid, SYS_setresuid, SYS_setgid, SYS_setresgid, SYS_setgroups, SYS_capset, SYS_kill,
-      SYS_tkill, SYS_tgkill, SYS_pidfd_getfd, SYS_personality, SYS_seccomp, SYS_setrlimit,
-      SYS_prlimit64, SYS_swapon, SYS_settimeofday, SYS_clock_settime, SYS_open_by_handle_at,
-      SYS_name_to_handle_at, SYS_shmget, SYS_msgget, SYS_semget, SYS_mq_open, SYS_quotactl,
-      SYS_acct, SYS_syslog, SYS_iopl, SYS_ioperm, SYS_modify_ldt, SYS_vmsplice, SYS_memfd_secret,
-      SYS_fork, SYS_vfork, SYS_mknod, SYS_fanotify_init, SYS_lookup_dcookie, SYS_move_pages};
+  constexpr int kNever[] = {SYS_execve,
+                            SYS_execveat,
+                            SYS_ptrace,
+                            SYS_bpf,
+                            SYS_keyctl,
+                            SYS_add_key,
+                            SYS_request_key,
+                            SYS_io_uring_setup,
+                            SYS_io_uring_enter,
+                            SYS_userfaultfd,
+                            SYS_perf_event_open,
+                            SYS_init_module,
+                            SYS_finit_module,
+                            SYS_delete_module,
+                            SYS_kexec_load,
+                            SYS_kexec_file_load,
+                            SYS_reboot,
+                            SYS_process_vm_readv,
+                            SYS_process_vm_writev,
+                            SYS_setns,
+                            SYS_pivot_root,
+                            SYS_chroot,
+                            SYS_setuid,
+                            SYS_setresuid,
+                            SYS_setgid,
+                            SYS_setresgid,
+                            SYS_setgroups,
+                            SYS_capset,
+                            SYS_kill,
+                            SYS_tkill,
+                            SYS_tgkill,
+                            SYS_pidfd_getfd,
+                            SYS_personality,
+                            SYS_seccomp,
+                            SYS_setrlimit,
+                            SYS_prlimit64,
+                            SYS_swapon,
+                            SYS_settimeofday,
+                            SYS_clock_settime,
+                            SYS_open_by_handle_at,
+                            SYS_name_to_handle_at,
+                            SYS_shmget,
+                            SYS_msgget,
+                            SYS_semget,
+                            SYS_mq_open,
+                            SYS_quotactl,
+                            SYS_acct,
+                            SYS_syslog,
+                            SYS_iopl,
+                            SYS_ioperm,
+                            SYS_modify_ldt,
+                            SYS_vmsplice,
+                            SYS_memfd_secret,
+                            SYS_fork,
+                            SYS_vfork,
+                            SYS_mknod,
+                            SYS_fanotify_init,
+                            SYS_lookup_dcookie,
+                            SYS_move_pages};
   for (int number : kNever) EXPECT_NE(Action(number), SECCOMP_RET_ALLOW) << number;
   EXPECT_NE(Action(SYS_clone3), SECCOMP_RET_ALLOW);
   EXPECT_NE(Action(SYS_mmap, {0, 4096, PROT_READ | PROT_EXEC}), SECCOMP_RET_ALLOW);
@@ -129,7 +178,8 @@ TEST_P(FilterTest, NeverAllowsWhatNoKindNeeds) {
   EXPECT_NE(Action(SYS_ioctl, {2, 0x5412 /* TIOCSTI */}), SECCOMP_RET_ALLOW);
 }
 
-// So that a review shows what a change of a table really changes. BULKHEAD_UPDATE_GOLDEN=1 writes the files.
+// So that a review shows what a change of a table really changes. BULKHEAD_UPDATE_GOLDEN=1 writes
+// the files.
 TEST_P(FilterTest, IsWhatWasReviewed) {
   std::multiset<std::string> lines;
   for (const Syscall& row : EffectiveRows(*GetParam())) lines.insert(CallText(row));

@@ -1,5 +1,6 @@
-// A misbehaving program: enters the profile that it is told and tries one thing. Arguments: kind, attempt ("pause":
-// nothing, until descriptor 3 closes), root_dir, run_dir. With kind "none" it enters nothing.
+// A misbehaving program: enters the profile that it is told and tries one thing. Arguments: kind,
+// attempt ("pause": nothing, until descriptor 3 closes), root_dir, run_dir. With kind "none" it
+// enters nothing.
 #include <unistd.h>
 
 #include <cstring>

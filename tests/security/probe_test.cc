@@ -61,9 +61,9 @@ class Prober {
     base::FdPair control = *base::MakeSocketPair(SOCK_STREAM);
     control_ = std::move(control.first);
     std::vector<UniqueFd> owned;
-    SpawnOptions options = {.program = program_.get(),
-                            .arguments = {std::string(kind), std::string(attempt),
-                                          places_.root_dir, places_.run_dir}};
+    SpawnOptions options = {
+        .program = program_.get(),
+        .arguments = {std::string(kind), std::string(attempt), places_.root_dir, places_.run_dir}};
     for (const FdRow& row : profile.fds) {
       while (static_cast<int>(options.fds.size()) < row.fd - 3) options.fds.push_back(-1);
       if (row.fd == 3) {

@@ -57,38 +57,50 @@ void Transmit(int socket, const void* data, size_t size, int fd, int copies) {
 
 void SpawnerTest::SetUp() {
   if (geteuid() != 0) GTEST_SKIP() << "needs root";
-  const absl::StatusOr<base::CgroupMode> mode = base::DetectCgroupMode();
-  if (!mode.ok()) GTEST_SKIP() << mode.status();
+  if (!base::DetectCgroupMode().ok()) GTEST_SKIP() << "no cgroups are mounted";
   char name[] = "/tmp/bulkhead-spawner-XXXXXX";
   root_ = mkdtemp(name);
   places_ = {root_ + "/root", root_ + "/run"};
   for (const char* directory : {"root/layers", "root/containers", "run/pods"}) {
     fs::create_directories(root_ + "/" + directory);
   }
+  Start(BULKHEAD_BIN_DIR);
+}
+
+void SpawnerTest::Start(const std::string& directory) {
   base::FdPair broker = *base::MakeSocketPair(SOCK_SEQPACKET);
   base::FdPair supervisor = *base::MakeSocketPair(SOCK_SEQPACKET);
-  const base::UniqueFd config = MakeConfig(places_, *mode);
-  const base::UniqueFd programs(open(BULKHEAD_BIN_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const base::UniqueFd config = MakeConfig(places_, *base::DetectCgroupMode());
+  const base::UniqueFd programs(open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   const base::UniqueFd program(open(BULKHEAD_BIN_DIR "/bulkhead-spawner", O_PATH | O_CLOEXEC));
   absl::StatusOr<Spawned> spawned =
-      Spawn(kSpawnerProfile, {.program = program.get(),
-                              .fds = {broker.second.get(), config.get(), programs.get(),
-                                      supervisor.second.get()}});
+      Spawn(kSpawnerProfile,
+            {.program = program.get(),
+             .fds = {broker.second.get(), config.get(), programs.get(), supervisor.second.get()}});
   ASSERT_TRUE(spawned.ok()) << spawned.status();
   spawner_ = *std::move(spawned);
   broker_ = std::move(broker.first);
   supervisor_ = std::move(supervisor.first);
 }
 
-void SpawnerTest::TearDown() {
-  if (root_.empty()) return;
+void SpawnerTest::Stop() {
   broker_.Reset();
   supervisor_.Reset();
-  if (spawner_.pid > 0) {
-    int status = 0;
-    ASSERT_EQ(waitpid(spawner_.pid, &status, 0), spawner_.pid);
-    EXPECT_EQ(status, 0) << "the spawner did not end well";
-  }
+  if (spawner_.pid <= 0) return;
+  int status = 0;
+  ASSERT_EQ(waitpid(spawner_.pid, &status, 0), spawner_.pid);
+  EXPECT_EQ(status, 0) << "the spawner did not end well";
+  spawner_.pid = -1;
+}
+
+void SpawnerTest::Restart(const std::string& programs) {
+  Stop();
+  Start(programs);
+}
+
+void SpawnerTest::TearDown() {
+  if (root_.empty()) return;
+  Stop();
   fs::remove_all(root_);
 }
 

@@ -20,6 +20,9 @@ class SpawnerTest : public ::testing::Test {
   void SetUp() override;
   void TearDown() override;
 
+  // Ends the spawner and starts another one that takes its workers' programs from here.
+  void Restart(const std::string& programs);
+
   // Sends a request with this many copies of an fd.
   void Send(const ipc::SpawnRequest& request, int fd = -1, int copies = 1);
   // Spawns kind with a new control socket, whose other end it returns.
@@ -39,8 +42,11 @@ class SpawnerTest : public ::testing::Test {
   base::UniqueFd supervisor_;  // the supervisor's end
   Spawned spawner_;
 
+  std::string root_;  // a directory of the test's own
+
  private:
-  std::string root_;
+  void Start(const std::string& programs);
+  void Stop();
 };
 
 }  // namespace bulkhead::security

@@ -4,9 +4,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <filesystem>
 #include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "ipc/message.h"
 #include "security/enforce/inspect.h"
@@ -35,9 +37,8 @@ bool Ends(pid_t pid) {
 }
 
 TEST_F(SpawnerTest, IsWhatItsTableSays) {
-  const absl::Status status =
-      InspectWhenEntered(kSpawnerProfile, spawner_.pid, {.places = places_},
-                         base::Deadline::After(absl::Seconds(5)));
+  const absl::Status status = InspectWhenEntered(kSpawnerProfile, spawner_.pid, {.places = places_},
+                                                 base::Deadline::After(absl::Seconds(5)));
   EXPECT_TRUE(status.ok()) << status;
 }
 
@@ -78,7 +79,11 @@ TEST_F(SpawnerTest, KillsOnRequestAlone) {
 }
 
 TEST_F(SpawnerTest, RefusesKindsThatAreNoWorkers) {
-  const uint32_t kinds[] = {0, 9, 77, ~0u, static_cast<uint32_t>(Kind::kFrontend),
+  const uint32_t kinds[] = {0,
+                            9,
+                            77,
+                            ~0u,
+                            static_cast<uint32_t>(Kind::kFrontend),
                             static_cast<uint32_t>(Kind::kSpawner),
                             static_cast<uint32_t>(Kind::kMonitor)};
   uint64_t id = 0;
@@ -97,7 +102,8 @@ TEST_F(SpawnerTest, BoundsTheNumberOfWorkers) {
   std::vector<base::UniqueFd> controls;
   uint64_t started = 0, refused = 0;
   for (uint64_t id = 1; id <= kAsked; ++id) {
-    controls.push_back(RequestWorker(id, kInflate));
+    // The kind that costs the node least: it lives in its namespaces.
+    controls.push_back(RequestWorker(id, static_cast<uint32_t>(Kind::kNetwork)));
     std::optional<SpawnReply> reply = Receive();
     ASSERT_TRUE(reply.has_value()) << id;
     if (reply->event == SpawnEvent::kStarted) ++started;
@@ -127,9 +133,10 @@ TEST_F(SpawnerTest, EndsTheConnectionOnGarbage) {
   bad_op.op = static_cast<SpawnOp>(7);
   bad_zero.zero = 1;
   bad_kill.op = SpawnOp::kKill;
-  const Case cases[] = {{"magic", bad_magic, 1}, {"operation", bad_op, 1}, {"zero", bad_zero, 1},
-                        {"kill with a descriptor", bad_kill, 1}, {"no descriptor", good, 0},
-                        {"two descriptors", good, 2}, {"many descriptors", good, 12}};
+  const Case cases[] = {{"magic", bad_magic, 1},       {"operation", bad_op, 1},
+                        {"zero", bad_zero, 1},         {"kill with a descriptor", bad_kill, 1},
+                        {"no descriptor", good, 0},    {"two descriptors", good, 2},
+                        {"many descriptors", good, 12}};
   for (const Case& test : cases) {
     SCOPED_TRACE(test.what);
     Send(test.request, test.copies > 0 ? pair.first.get() : -1, test.copies);
@@ -178,11 +185,46 @@ TEST_F(SpawnerTest, WorkersEndWithTheSpawner) {
   EXPECT_TRUE(Ends(started->pid));
 }
 
-
 TEST_F(SpawnerTest, EveryKindIsWhatItsTableSays) {
   const absl::Status status = TestWorkers(broker_.get(), places_);
   EXPECT_TRUE(status.ok()) << status;
   EXPECT_EQ(CountCgroups(), 0);
+}
+
+// The start must be refused where a program is not what its table says: here one takes another's
+// place.
+TEST_F(SpawnerTest, ADifferenceIsFound) {
+  const std::string programs = root_ + "/programs";
+  std::filesystem::create_directory(programs);
+  for (const auto& entry : std::filesystem::directory_iterator(BULKHEAD_BIN_DIR)) {
+    const std::string name = entry.path().filename();
+    if (!absl::StartsWith(name, "bulkhead-worker-")) continue;
+    const bool swapped = name == "bulkhead-worker-inflate";
+    std::filesystem::copy_file(
+        swapped ? BULKHEAD_BIN_DIR "/bulkhead-worker-manifest" : entry.path(),
+        programs + "/" + name);
+  }
+  Restart(programs);
+  const absl::Status status = TestWorkers(broker_.get(), places_);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()),
+              ::testing::HasSubstr("inflate: uid is 59111 59111 59111 59111"));
+  EXPECT_THAT(std::string(status.message()), ::testing::Not(::testing::HasSubstr("manifest:")));
+}
+
+TEST(InspectTest, SeesEachDifference) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  const auto differences = Inspect(kInflateProfile, getpid(), {.exact_fds = true});
+  ASSERT_TRUE(differences.ok()) << differences.status();
+  const std::string all = absl::StrJoin(*differences, "\n");
+  for (const char* what :
+       {"uid is", "gid is", "CapEff is", "CapPrm is", "CapBnd is", "NoNewPrivs is 0",
+        "Seccomp is 0", "mnt namespace is the node's", "pid namespace is the node's",
+        "net namespace is the node's", "ipc namespace is the node's", "uts namespace is the node's",
+        "cgroup namespace is the node's", "open files is"}) {
+    EXPECT_THAT(all, ::testing::HasSubstr(what));
+  }
+  EXPECT_FALSE(Inspect(kInflateProfile, 1 << 30, {}).ok());
 }
 
 }  // namespace
