@@ -134,14 +134,20 @@ absl::Status MonitorLink::TellStarted(Fiber& fiber) {
   return Request(fiber, [](schema::MonitorRequest::Builder r) { r.setStarted(); });
 }
 
+// Until the monitor hangs up. Closing first, with an answer of its unread, would make it lose our word.
+void MonitorLink::AwaitEnd(Fiber& fiber) {
+  if (!socket_) return;
+  base::UniqueFd socket = std::move(socket_);  // nobody else may read it now
+  base::Deadline deadline = Soon();
+  while (ipc::Receive(socket.get(), ipc::Limits{.max_bytes = 4096}, deadline, fiber.waiter()).ok()) {
+  }
+  writer_.Reset();
+  pidfd_.Reset();
+}
+
 absl::Status MonitorLink::Acknowledge(Fiber& fiber) {
   absl::Status sent = Request(fiber, [](schema::MonitorRequest::Builder r) { r.setAcknowledge(); });
-  if (exited_) {
-    // Nothing more to hear or to signal.
-    socket_.Reset();
-    writer_.Reset();
-    pidfd_.Reset();
-  }
+  if (exited_) AwaitEnd(fiber);
   return sent;
 }
 

@@ -55,6 +55,7 @@ class MonitorLink {
   // Takes one answer; true where it was the last of interest.
   absl::StatusOr<bool> TakeState(Fiber& fiber, base::Deadline deadline);
   void Watch(Fiber& fiber);
+  void AwaitEnd(Fiber& fiber);
   void Finish(const Exit& exit);
 
   base::UniqueFd socket_;   // read by the watching fiber

@@ -85,6 +85,7 @@ absl::Status StartContainer(Fiber& fiber, Broker& broker, const std::string& id)
     return absl::FailedPreconditionError(
         absl::StrCat("container ", container->id, ": is not in the created state"));
   }
+  int64_t begun_ns = WallClockNs();  // before it can end
   capnp::MallocMessageBuilder message;
   auto job = message.initRoot<schema::LaunchJob>();
   FillLaunch(broker, *container, job);
@@ -92,7 +93,7 @@ absl::Status StartContainer(Fiber& fiber, Broker& broker, const std::string& id)
   BULKHEAD_ASSIGN_OR_RETURN(
       auto worker, Worker::Start(fiber, broker.spawner, security::Kind::kLaunch, message));
   BULKHEAD_RETURN_IF_ERROR(worker->Finish<schema::LaunchResult>(fiber));
-  container->record.edit().setStartedAtNs(WallClockNs());
+  container->record.edit().setStartedAtNs(begun_ns);
   // A short-lived container may have ended, and been recorded, before we come to say that it runs.
   if (container->record.read().getState() == ContainerState::CREATED) {
     container->record.edit().setState(ContainerState::RUNNING);

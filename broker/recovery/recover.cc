@@ -61,9 +61,16 @@ void MarkRebooted(Broker& broker, const ContainerPtr& container) {
   Report("container", container->id, broker.state.Save(container));
 }
 
+// One whose word was stored, but who was not told so before the broker ended.
+void ReleaseMonitor(Fiber& fiber, const std::string& container_id) {
+  auto link = MonitorLink::Connect(fiber, container_id, nullptr);
+  if (link.ok()) (*link)->Acknowledge(fiber).IgnoreError();
+}
+
 void Rewatch(Fiber& fiber, Broker& broker, const ContainerPtr& container) {
   auto state = container->record.read().getState();
   if (state == ContainerState::EXITED) {
+    ReleaseMonitor(fiber, container->id);
     container->monitor = MonitorLink::Ended();
     return;
   }
