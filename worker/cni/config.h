@@ -5,7 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "worker/manifest/strict_json.h"
+#include "worker/parse/strict_json.h"
 
 namespace bulkhead::cni {
 

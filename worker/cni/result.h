@@ -5,7 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "worker/manifest/strict_json.h"
+#include "worker/parse/strict_json.h"
 
 // What plugins print: third-party text, of which nothing is believed.
 namespace bulkhead::cni {

@@ -2,7 +2,7 @@
 
 #include "absl/status/statusor.h"
 #include "schema/worker/cni.capnp.h"
-#include "worker/manifest/strict_json.h"
+#include "worker/parse/strict_json.h"
 
 namespace bulkhead::cni {
 

@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "base/deadline.h"
 #include "worker/fetch/registry_url.h"
-#include "worker/manifest/descriptor.h"
+#include "worker/parse/descriptor.h"
 
 namespace bulkhead::worker {
 

@@ -12,7 +12,7 @@
 #include "worker/fetch/fetch.h"
 #include "worker/fetch/test_registry.h"
 #include "worker/import/live_worker.h"
-#include "worker/inflate/sha256.h"
+#include "worker/parse/sha256.h"
 
 namespace bulkhead::worker {
 namespace {

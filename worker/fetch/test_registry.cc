@@ -21,7 +21,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "base/unique_fd.h"
-#include "worker/inflate/sha256.h"
+#include "worker/parse/sha256.h"
 
 namespace bulkhead::worker {
 namespace {

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/status.h"
-#include "worker/manifest/strict_json.h"
+#include "worker/parse/strict_json.h"
 
 namespace bulkhead::worker {
 namespace {

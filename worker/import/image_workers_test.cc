@@ -21,7 +21,7 @@
 #include "security/layer_ids.h"
 #include "worker/import/live_worker.h"
 #include "worker/import/test_archive.h"
-#include "worker/inflate/sha256.h"
+#include "worker/parse/sha256.h"
 
 namespace bulkhead::worker {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "worker/import/archive_index.h"
-#include "worker/manifest/image_manifest.h"
+#include "worker/parse/image_manifest.h"
 
 namespace bulkhead::worker {
 

@@ -5,7 +5,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "worker/import/test_archive.h"
-#include "worker/inflate/sha256.h"
+#include "worker/parse/sha256.h"
 
 namespace bulkhead::worker {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "base/status.h"
 #include "worker/inflate/decoder.h"
-#include "worker/inflate/sha256.h"
+#include "worker/parse/sha256.h"
 #include "worker/inflate/sink.h"
 
 namespace bulkhead::worker {

@@ -13,7 +13,7 @@
 
 #include "absl/strings/escaping.h"
 #include "base/unique_fd.h"
-#include "worker/inflate/sha256.h"
+#include "worker/parse/sha256.h"
 
 namespace bulkhead::worker {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "worker/inflate/sha256.h"
+#include "worker/parse/sha256.h"
 
 namespace bulkhead::worker {
 

@@ -7,9 +7,9 @@
 
 #include "base/fs.h"
 #include "base/status.h"
-#include "worker/inflate/sha256.h"
-#include "worker/manifest/image_config.h"
-#include "worker/manifest/image_manifest.h"
+#include "worker/parse/sha256.h"
+#include "worker/parse/image_config.h"
+#include "worker/parse/image_manifest.h"
 
 namespace bulkhead::worker {
 namespace {

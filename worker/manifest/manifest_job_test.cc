@@ -7,8 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/unique_fd.h"
-#include "worker/inflate/sha256.h"
-#include "worker/manifest/descriptor.h"
+#include "worker/parse/sha256.h"
+#include "worker/parse/descriptor.h"
 
 namespace bulkhead::worker {
 namespace {

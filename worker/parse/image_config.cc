@@ -1,4 +1,4 @@
-#include "worker/manifest/image_config.h"
+#include "worker/parse/image_config.h"
 
 #include <string>
 #include <vector>

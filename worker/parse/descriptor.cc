@@ -1,4 +1,4 @@
-#include "worker/manifest/descriptor.h"
+#include "worker/parse/descriptor.h"
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"

@@ -1,4 +1,4 @@
-#include "worker/manifest/image_manifest.h"
+#include "worker/parse/image_manifest.h"
 
 #include <gtest/gtest.h>
 

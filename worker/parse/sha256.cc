@@ -1,4 +1,4 @@
-#include "worker/inflate/sha256.h"
+#include "worker/parse/sha256.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "worker/manifest/descriptor.h"
+#include "worker/parse/descriptor.h"
 
 namespace bulkhead::worker {
 

@@ -1,4 +1,4 @@
-#include "worker/manifest/strict_json.h"
+#include "worker/parse/strict_json.h"
 
 #include <set>
 #include <string>

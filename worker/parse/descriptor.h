@@ -6,7 +6,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "schema/common.capnp.h"
-#include "worker/manifest/strict_json.h"
+#include "worker/parse/strict_json.h"
 
 namespace bulkhead::worker {
 

@@ -2,8 +2,8 @@
 
 #include "absl/status/status.h"
 #include "schema/image.capnp.h"
-#include "worker/manifest/image_manifest.h"
-#include "worker/manifest/strict_json.h"
+#include "worker/parse/image_manifest.h"
+#include "worker/parse/strict_json.h"
 
 namespace bulkhead::worker {
 

@@ -1,4 +1,4 @@
-#include "worker/manifest/strict_json.h"
+#include "worker/parse/strict_json.h"
 
 #include <gtest/gtest.h>
 
