@@ -35,6 +35,7 @@ void NodeTest::TearDown() {
     absl::StatusOr<int> code = node_->Down();
     EXPECT_TRUE(code.ok() && *code == 0) << "bulkhead up did not end well: " << code.status();
   }
+  node_->StopRegistry();
   EXPECT_TRUE(Eventually(absl::Seconds(10), [] { return Descendants(getpid()).empty(); }) ||
               testing::Test::HasFailure())
       << "a process outlived bulkhead up";

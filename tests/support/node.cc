@@ -52,7 +52,6 @@ Node::Node(NodeOptions options) : options_(std::move(options)), directory_(MakeD
   }
   WriteConfig();
   if (options_.cni) WriteNetwork();
-  cri_ = std::make_unique<tools::CriClient>(run_dir() + "/cri.sock");
 }
 
 Node::~Node() {
@@ -106,6 +105,8 @@ absl::Status Node::Up() {
   bool is_ready = Eventually(kStartPatience, [&] {
     return ReadText(ready) == expected || up_.Wait(absl::ZeroDuration()).ok();
   });
+  // A new one each time: the first call on a connection whose other end went away would fail.
+  cri_ = std::make_unique<tools::CriClient>(run_dir() + "/cri.sock");
   if (is_ready && up_.running()) return absl::OkStatus();
   return absl::UnavailableError(absl::StrCat("bulkhead up did not get ready:\n", Log()));
 }
@@ -121,6 +122,8 @@ pid_t Node::Daemon(const std::string& name) const {
   }
   return 0;
 }
+
+void Node::StopRegistry() { registry_ = Process(); }
 
 std::string Node::Log() const {
   std::string text = ReadText(directory_ + "/log");

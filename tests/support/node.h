@@ -33,7 +33,9 @@ class Node {
   // SIGTERM, and the exit code.
   absl::StatusOr<int> Down(absl::Duration patience = absl::Seconds(60));
 
-  tools::CriClient& cri() { return *cri_; }
+  void StopRegistry();
+
+  tools::CriClient& cri() { return *cri_; }  // after Up, until the next one
   const Process& up() const { return up_; }
   // Of one of its processes ("frontend", "broker", "spawner"); 0: there is none just now.
   pid_t Daemon(const std::string& name) const;
