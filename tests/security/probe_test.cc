@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -172,6 +173,8 @@ TEST_P(ProbeTest, GetsWhatTheTableSaysAndNothingElse) {
   Prober prober;
   int refused = 0;
   for (const Attempt& attempt : Attempts()) {
+    const bool about_hosts = absl::StrContains(attempt.name, "/etc/hosts");
+    if (about_hosts && access("/etc/hosts", F_OK) != 0) continue;  // a very small node
     const int status = prober.Run(profile, attempt);
     if (TablePermits(profile, attempt)) {
       EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == kSucceeded)
@@ -246,7 +249,7 @@ TEST(SpawnTest, GivesNothingElse) {
 
 TEST(SpawnTest, ReportsAProgramThatCannotStart) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root";
-  UniqueFd not_a_program(open("/etc/hosts", O_PATH | O_CLOEXEC));
+  UniqueFd not_a_program(open("/etc/passwd", O_PATH | O_CLOEXEC));
   const absl::StatusOr<Spawned> spawned =
       Spawn(kMountProfile, {.program = not_a_program.get(), .fds = {}});
   EXPECT_FALSE(spawned.ok());
@@ -278,7 +281,7 @@ TEST(SpawnTest, APrivilegedProgramRunByHandEnds) {
   int status = 0;
   ASSERT_EQ(waitpid(pid, &status, 0), pid);
   EXPECT_EQ(WEXITSTATUS(status), 126) << Describe(status);
-  EXPECT_EQ(access("/etc/hosts", R_OK), 0);
+  EXPECT_EQ(access("/etc/passwd", R_OK), 0);
 }
 
 TEST(EnterTest, ADescriptorThatIsMissingEndsIt) {
