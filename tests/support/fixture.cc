@@ -36,9 +36,11 @@ void NodeTest::TearDown() {
     EXPECT_TRUE(code.ok() && *code == 0) << "bulkhead up did not end well: " << code.status();
   }
   node_->StopRegistry();
-  EXPECT_TRUE(Eventually(absl::Seconds(10), [] { return Descendants(getpid()).empty(); }) ||
-              testing::Test::HasFailure())
-      << "a process outlived bulkhead up";
+  bool all_ended = Eventually(absl::Seconds(10), [] {
+    ReapOrphans();
+    return Descendants(getpid()).empty();
+  });
+  EXPECT_TRUE(all_ended || HasFailure()) << "a process outlived bulkhead up";
   if (HasFailure()) std::cerr << "--- log of the node ---\n" << node_->Log() << std::endl;
   node_.reset();
   RemoveTestCgroup();

@@ -79,12 +79,16 @@ std::vector<ProcessInfo> Descendants(pid_t root) {
   return found;
 }
 
+void ReapOrphans() {
+  while (waitpid(-1, nullptr, WNOHANG) > 0) {
+  }
+}
+
 void KillDescendants() {
   for (int round = 0; round < 200; ++round) {
     std::vector<ProcessInfo> left = Descendants(getpid());
     for (const ProcessInfo& info : left) kill(info.pid, SIGKILL);
-    while (waitpid(-1, nullptr, WNOHANG) > 0) {
-    }
+    ReapOrphans();
     if (left.empty()) return;
     usleep(10000);
   }

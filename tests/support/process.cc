@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +30,8 @@ absl::StatusOr<Process> Process::Start(const std::vector<std::string>& argv, int
   pid_t pid = fork();
   if (pid < 0) return base::ErrnoStatus("fork");
   if (pid == 0) {
+    // A test that crashes leaves nothing running.
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
     int null = open("/dev/null", O_RDWR);
     dup2(null, 0);
     dup2(out >= 0 ? out : null, 1);
