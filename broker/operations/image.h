@@ -20,6 +20,8 @@ absl::Status RemoveImage(Fiber& fiber, Broker& broker, const std::string& name);
 
 // Deletes the layers that no image and no container needs.
 absl::Status CollectLayers(Fiber& fiber, Broker& broker);
+// Both, after a failed pull or import; what cannot be deleted now is logged and goes at the next start.
+void CollectUnused(Fiber& fiber, Broker& broker);
 // Deletes the manifests and configurations that no image has.
 absl::Status CollectBlobs(Broker& broker);
 

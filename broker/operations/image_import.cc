@@ -102,6 +102,17 @@ absl::StatusOr<std::string> ImportOne(Fiber& fiber, Broker& broker, int archive,
   return DigestText(config_digest);
 }
 
+absl::StatusOr<std::vector<std::string>> ImportAll(
+    Fiber& fiber, Broker& broker, int archive,
+    capnp::List<schema::ImportResult::Image>::Reader images, schema::ImageReference::Reader asked) {
+  std::vector<std::string> ids;
+  for (auto image : images) {
+    BULKHEAD_ASSIGN_OR_RETURN(std::string id, ImportOne(fiber, broker, archive, image, asked));
+    ids.push_back(std::move(id));
+  }
+  return ids;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<std::string>> ImportImages(Fiber& fiber, Broker& broker, int archive,
@@ -116,12 +127,11 @@ absl::StatusOr<std::vector<std::string>> ImportImages(Fiber& fiber, Broker& brok
   if (images.size() > 1 && reference.getRepository().size() > 0) {
     return absl::InvalidArgumentError("name: the archive holds several images");
   }
-  auto pinned = broker.PinLayers();
-  std::vector<std::string> ids;
-  for (auto image : images) {
-    BULKHEAD_ASSIGN_OR_RETURN(std::string id, ImportOne(fiber, broker, archive, image, reference));
-    ids.push_back(std::move(id));
-  }
+  absl::StatusOr<std::vector<std::string>> ids = [&] {
+    auto pinned = broker.PinLayers();
+    return ImportAll(fiber, broker, archive, images, reference);
+  }();
+  if (!ids.ok()) CollectUnused(fiber, broker);
   return ids;
 }
 

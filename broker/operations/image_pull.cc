@@ -217,13 +217,9 @@ uint64_t TotalSize(schema::ManifestResult::Manifest::Reader manifest) {
   return total;
 }
 
-}  // namespace
-
-absl::StatusOr<std::string> PullImage(Fiber& fiber, Broker& broker,
-                                      schema::ImageReference::Reader reference) {
-  BULKHEAD_RETURN_IF_ERROR(validate::CheckReference("image.image", reference));
-  auto ordered = broker.keys.Acquire(
-      fiber, absl::StrCat("pull ", validate::FormatReference(reference)));
+// Until the image is recorded, nothing keeps its documents and layers but the caller's pin.
+absl::StatusOr<std::string> FetchImage(Fiber& fiber, Broker& broker,
+                                       schema::ImageReference::Reader reference) {
   std::string named_digest;
   BULKHEAD_ASSIGN_OR_RETURN(ManifestFile manifest,
                             ResolveManifest(fiber, broker, reference, &named_digest));
@@ -234,8 +230,6 @@ absl::StatusOr<std::string> PullImage(Fiber& fiber, Broker& broker,
   if (image.getDiffIds().size() != parsed.getLayers().size()) {
     return absl::InvalidArgumentError("image: manifest and configuration differ in layers");
   }
-  // Until the image is recorded, nothing else keeps its layers.
-  auto pinned = broker.PinLayers();
   BULKHEAD_RETURN_IF_ERROR(
       FetchLayers(fiber, broker, reference, parsed.getLayers(), image.getDiffIds()));
   Document document{.fd = manifest.file.fd.get(), .size = manifest.file.size};
@@ -244,6 +238,21 @@ absl::StatusOr<std::string> PullImage(Fiber& fiber, Broker& broker,
   BULKHEAD_RETURN_IF_ERROR(NameImage(broker, config_digest, image, TotalSize(parsed),
                                      manifest.digest, NamesOf(reference, named_digest)));
   return DigestText(config_digest);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> PullImage(Fiber& fiber, Broker& broker,
+                                      schema::ImageReference::Reader reference) {
+  BULKHEAD_RETURN_IF_ERROR(validate::CheckReference("image.image", reference));
+  auto ordered = broker.keys.Acquire(
+      fiber, absl::StrCat("pull ", validate::FormatReference(reference)));
+  absl::StatusOr<std::string> id = [&] {
+    auto pinned = broker.PinLayers();
+    return FetchImage(fiber, broker, reference);
+  }();
+  if (!id.ok()) CollectUnused(fiber, broker);
+  return id;
 }
 
 }  // namespace bulkhead::broker

@@ -60,6 +60,14 @@ absl::Status CollectLayers(Fiber& fiber, Broker& broker) {
   return absl::OkStatus();
 }
 
+void CollectUnused(Fiber& fiber, Broker& broker) {
+  for (const absl::Status& status : {CollectBlobs(broker), CollectLayers(fiber, broker)}) {
+    if (status.ok()) continue;
+    base::Log(base::Severity::kWarning, "could not delete what no image needs",
+              {{"why", status.message()}});
+  }
+}
+
 absl::Status RemoveImage(Fiber& fiber, Broker& broker, const std::string& name) {
   const Record<schema::Image>* image = broker.state.FindImage(name);
   if (image == nullptr) return absl::OkStatus();

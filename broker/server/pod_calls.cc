@@ -1,5 +1,6 @@
 #include "broker/operations/network.h"
 #include "broker/operations/pod.h"
+#include "broker/plan/container_spec.h"
 #include "broker/server/answer.h"
 #include "broker/server/broker_server.h"
 #include "broker/server/filter.h"
@@ -21,9 +22,11 @@ kj::Promise<void> BrokerServer::status(StatusContext context) {
       },
       [this](auto results, const NetworkState& state) {
         const absl::Status& network = state.status;
-        bool ready = broker_.spawner.connected();
-        results.setRuntimeReady(ready);
-        results.setRuntimeReason(ready ? "" : "the spawner is gone");
+        absl::Status runtime = broker_.spawner.connected()
+                                   ? ChooseRuntime(broker_.config, "").status()
+                                   : absl::UnavailableError("the spawner is gone");
+        results.setRuntimeReady(runtime.ok());
+        results.setRuntimeReason(std::string(runtime.message()));
         results.setNetworkReady(network.ok());
         results.setNetworkReason(std::string(network.message()));
       });

@@ -1,6 +1,6 @@
 // The admin command: run, up and status as their users see them.
-#include <signal.h>
 #include <fcntl.h>
+#include <signal.h>
 
 #include <filesystem>
 #include <fstream>
@@ -33,8 +33,8 @@ TEST_F(Command, RunOfNoImage) {
 
 TEST_F(Command, InterruptedRunCleansUp) {
   for (int number : {SIGINT, SIGTERM}) {
-    auto run = Process::Start({Program("bulkhead"), "run", "--config", node().config_file(),
-                               kImage, "--", "/bin/sleep", "1000"},
+    auto run = Process::Start({Program("bulkhead"), "run", "--config", node().config_file(), kImage,
+                               "--", "/bin/sleep", "1000"},
                               -1, -1);
     ASSERT_THAT(run.status(), IsOk());
     // Early, in the middle of the calls, and late.

@@ -1,12 +1,12 @@
-// How it must fail: a clear code, a message that names the thing, nothing left behind, and the next request works.
+// How it must fail: a clear code, a message that names the thing, nothing left behind, and the next
+// request works.
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cstring>
 #include <fstream>
-
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include "absl/strings/str_cat.h"
 #include "tests/support/fixture.h"
@@ -128,8 +128,9 @@ TEST_F(Failure, ProgramThatIsNotThere) {
 }
 
 TEST_F(Failure, BytesThatAreNoGrpc) {
-  for (const std::string& bytes : {std::string("GET / HTTP/1.1\r\n\r\n"), std::string(1 << 16, 'x'),
-                                   std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff\xff\xff\xff")}) {
+  for (const std::string& bytes :
+       {std::string("GET / HTTP/1.1\r\n\r\n"), std::string(1 << 16, 'x'),
+        std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff\xff\xff\xff")}) {
     base::UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address = {};
     address.sun_family = AF_UNIX;
@@ -154,7 +155,7 @@ class BrokenRuntime : public Failure {
   NodeOptions Options() override {
     program_ = "/tmp/bhtest-runtime";
     std::ofstream(program_) << "#!/bin/sh\n[ \"$1\" = --version ] && exec /usr/bin/crun --version\n"
-                               "echo 'out of order' >&2\nexit 1\n";
+                               "echo 'out of order' >\"$4\"\nexit 1\n";  // --root R --log F
     chmod(program_.c_str(), 0755);
     NodeOptions options;
     options.runtime = program_;
@@ -207,8 +208,8 @@ class FullDisk : public Failure {
 };
 
 TEST_F(FullDisk, ImportFailsAndGivesTheSpaceBack) {
-  Output imported = node().Import("localhost/big:1", {"--extra-layers", "1", "--layer-bytes",
-                                                      std::to_string(30 << 20)});
+  Output imported = node().Import(
+      "localhost/big:1", {"--extra-layers", "1", "--layer-bytes", std::to_string(30 << 20)});
   EXPECT_EQ(imported.code, 1);
   EXPECT_THAT(imported.err, HasSubstr("space"));
   ExpectAlive();

@@ -54,8 +54,8 @@ TEST_F(Images, DockerArchive) {
 }
 
 TEST_F(Images, PullRunRemove) {
-  Output pushed = node().Push("some/app:1", {"--extra-layers", "3", "--cmd", "/bin/cat", "--cmd",
-                                             "/layer-0"});
+  Output pushed =
+      node().Push("some/app:1", {"--extra-layers", "3", "--cmd", "/bin/cat", "--cmd", "/layer-0"});
   ASSERT_EQ(pushed.code, 0) << pushed.err;
   std::string name = absl::StrCat(kRegistry, "/some/app:1");
   auto reference = Pull(name);

@@ -133,8 +133,7 @@ TEST_F(Lifecycle, ExecSync) {
   ASSERT_THAT(pod, IsOk());
   auto container = Create(ContainerRequest(*pod, "main", {"/bin/sleep", "1000"}));
   ASSERT_THAT(container, IsOk());
-  EXPECT_EQ(Exec(*container, {"/bin/true"}).status().code(),
-            absl::StatusCode::kFailedPrecondition)
+  EXPECT_EQ(Exec(*container, {"/bin/true"}).status().code(), absl::StatusCode::kFailedPrecondition)
       << "not started";
   ASSERT_THAT(Start(*container), IsOk());
   auto done = Exec(*container, {"/bin/sh", "-c", "echo o; echo e >&2; exit 3"});

@@ -30,8 +30,8 @@ TEST_F(Network, PodHasAnAddressOfItsOwn) {
   auto status = PodStatus(*pod);
   ASSERT_THAT(status, IsOk());
   EXPECT_THAT(status->network().ip(), StartsWith("10.123.45."));
-  auto output = OutputOf(ContainerRequest(
-      *pod, "main", {"/bin/sh", "-c", "hostname; ip -o addr; ls /sys/class/net"}));
+  auto output = OutputOf(
+      ContainerRequest(*pod, "main", {"/bin/sh", "-c", "hostname; ip -o addr; ls /sys/class/net"}));
   ASSERT_THAT(output, IsOk());
   EXPECT_THAT(*output, StartsWith("host-pod\n"));
   EXPECT_THAT(*output, HasSubstr(status->network().ip()));
@@ -43,8 +43,8 @@ TEST_F(Network, PodHasAnAddressOfItsOwn) {
 TEST_F(Network, PodsReachEachOther) {
   auto server = RunPod(NetworkedPod("server"));
   ASSERT_THAT(server, IsOk());
-  auto container = Create(ContainerRequest(
-      *server, "main", {"/bin/sh", "-c", "echo found | nc -l -p 8080"}));
+  auto container =
+      Create(ContainerRequest(*server, "main", {"/bin/sh", "-c", "echo found | nc -l -p 8080"}));
   ASSERT_THAT(container, IsOk());
   ASSERT_THAT(Start(*container), IsOk());
   auto client = RunPod(NetworkedPod("client"));

@@ -1,4 +1,5 @@
-// The long-lived processes die: containers run on, their logs flow, and the next process knows them.
+// The long-lived processes die: containers run on, their logs flow, and the next process knows
+// them.
 #include <signal.h>
 
 #include "absl/strings/str_cat.h"
@@ -17,7 +18,8 @@ class Restart : public NodeTest {
     ASSERT_THAT(pod, IsOk());
     auto container = Create(ContainerRequest(
         *pod, "main",
-        {"/bin/sh", "-c", "trap 'exit 9' TERM; i=0; while :; do echo $i; i=$((i+1)); sleep 0.1; done"}));
+        {"/bin/sh", "-c",
+         "trap 'exit 9' TERM; i=0; while :; do echo $i; i=$((i+1)); sleep 0.1; done"}));
     ASSERT_THAT(container, IsOk());
     ASSERT_THAT(Start(*container), IsOk());
     pod_ = *pod;
@@ -29,12 +31,15 @@ class Restart : public NodeTest {
     pid_t before = node().Daemon(name);
     ASSERT_GT(before, 0);
     ASSERT_EQ(kill(before, SIGKILL), 0);
-    EXPECT_TRUE(Eventually(kPatience, [&] {
-      pid_t now = node().Daemon(name);
-      return now > 0 && now != before &&
-             cri().Call(&Runtime::Version, cri::VersionRequest(), absl::Seconds(2)).ok() &&
-             Status(container_).ok();
-    })) << name << " did not come back";
+    EXPECT_TRUE(Eventually(
+        kPatience,
+        [&] {
+          pid_t now = node().Daemon(name);
+          return now > 0 && now != before &&
+                 cri().Call(&Runtime::Version, cri::VersionRequest(), absl::Seconds(2)).ok() &&
+                 Status(container_).ok();
+        }))
+        << name << " did not come back";
   }
 
   // It runs still, and its log grows.

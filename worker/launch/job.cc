@@ -68,6 +68,8 @@ absl::Status Start(schema::LaunchJob::Reader job, const Place& place) {
 }
 
 absl::Status Delete(schema::LaunchJob::Reader job, const Place& place) {
+  // The bundle is made before the runtime hears of the container, and goes after the runtime has forgotten it.
+  if (absl::IsNotFound(OpenBundle(place).status())) return absl::OkStatus();
   BULKHEAD_ASSIGN_OR_RETURN(Runtime runtime, Runtime::Open(job, place));
   BULKHEAD_RETURN_IF_ERROR(
       runtime.Call({"delete", "--force", place.container_id}, kDeletePatience));

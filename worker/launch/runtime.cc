@@ -158,7 +158,8 @@ std::string Runtime::Run::Complaint() const {
   for (char& c : text) {
     if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
   }
-  return std::string(absl::StripAsciiWhitespace(text));
+  absl::string_view said = absl::StripAsciiWhitespace(text);
+  return said.empty() ? "the runtime failed without a word in its log" : std::string(said);
 }
 
 }  // namespace bulkhead::launch
