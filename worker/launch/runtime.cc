@@ -158,8 +158,7 @@ std::string Runtime::Run::Complaint() const {
   for (char& c : text) {
     if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
   }
-  absl::string_view said = absl::StripAsciiWhitespace(text);
-  return said.empty() ? "the runtime failed without a word in its log" : std::string(said);
+  return std::string(absl::StripAsciiWhitespace(text));
 }
 
 }  // namespace bulkhead::launch
