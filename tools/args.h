@@ -9,7 +9,8 @@
 
 namespace bulkhead::tools {
 
-// One option of a subcommand: "--name VALUE" or "--name=VALUE" where text is set, a flag where flag is.
+// One option of a subcommand: "--name VALUE" or "--name=VALUE" where text is set, a flag where flag
+// is.
 struct Option {
   const char* name;   // without the dashes
   const char* value;  // what the help calls the value; nullptr for a flag

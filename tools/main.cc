@@ -1,7 +1,8 @@
-// SECURITY: the admin command. Run as root it holds all that root holds; it talks to its caller's command line, the
-// configuration file (root's), and the broker and frontend as their client. `up` starts and supervises the other
-// processes: it reads one byte from the broker and nothing from the rest. Whoever owns it is root on the node; whoever
-// owns the processes that it serves gets nothing from it but a restart.
+// SECURITY: the admin command. Run as root it holds all that root holds; it talks to its caller's
+// command line, the configuration file (root's), and the broker and frontend as their client. `up`
+// starts and supervises the other processes: it reads one byte from the broker and nothing from the
+// rest. Whoever owns it is root on the node; whoever owns the processes that it serves gets nothing
+// from it but a restart.
 #include <cstdio>
 #include <cstring>
 

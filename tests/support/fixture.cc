@@ -54,9 +54,8 @@ cri::RunPodSandboxRequest NodeTest::PodRequest(const std::string& name) {
   config.mutable_metadata()->set_namespace_("test");
   config.set_log_directory(node().log_dir());
   config.mutable_linux()->set_cgroup_parent(TestCgroup());
-  cri::NamespaceOption& namespaces = *config.mutable_linux()
-                                          ->mutable_security_context()
-                                          ->mutable_namespace_options();
+  cri::NamespaceOption& namespaces =
+      *config.mutable_linux()->mutable_security_context()->mutable_namespace_options();
   namespaces.set_network(cri::NODE);
   namespaces.set_pid(cri::CONTAINER);
   return request;

@@ -17,8 +17,8 @@ namespace cri = ::runtime::v1;
 inline constexpr char kImage[] = "localhost/busybox:test";
 inline constexpr absl::Duration kPatience = absl::Seconds(60);
 
-// A node with the busybox image, and a check after each test that nothing is left of what the test did: it removes its
-// pods itself, or asks for RemoveAll.
+// A node with the busybox image, and a check after each test that nothing is left of what the test
+// did: it removes its pods itself, or asks for RemoveAll.
 class NodeTest : public ::testing::Test {
  protected:
   virtual NodeOptions Options() { return {}; }

@@ -64,8 +64,9 @@ Node::~Node() {
 
 void Node::WriteConfig() {
   std::ofstream(config_file()) << options_.extra_config << "\nroot_dir = \"" << root_dir()
-                               << "\"\nrun_dir = \"" << run_dir() << "\"\n[runtimes.crun]\npath = \""
-                               << options_.runtime << "\"\n[cni]\nconf_dir = \"" << directory_
+                               << "\"\nrun_dir = \"" << run_dir()
+                               << "\"\n[runtimes.crun]\npath = \"" << options_.runtime
+                               << "\"\n[cni]\nconf_dir = \"" << directory_
                                << "/cni\"\n[registries.\"" << kRegistry
                                << "\"]\nendpoints = [{host = \"" << kRegistry
                                << "\", plain_http = true}]\n";
@@ -86,8 +87,8 @@ absl::Status Node::StartRegistry() {
   std::ofstream(file) << "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
                       << "storage: {filesystem: {rootdirectory: " << directory_ << "/registry}}\n"
                       << "http: {addr: \"" << kRegistry << "\"}\n";
-  BULKHEAD_ASSIGN_OR_RETURN(
-      registry_, Process::Start({"/usr/bin/docker-registry", "serve", file}, -1, -1));
+  BULKHEAD_ASSIGN_OR_RETURN(registry_,
+                            Process::Start({"/usr/bin/docker-registry", "serve", file}, -1, -1));
   bool listens = Eventually(absl::Seconds(20), [] { return CanConnect(5000); });
   return listens ? absl::OkStatus() : absl::UnavailableError("docker-registry does not listen");
 }

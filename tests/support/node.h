@@ -14,14 +14,15 @@ struct NodeOptions {
   bool cni = false;       // a bridge network configuration
   bool registry = false;  // docker-registry at kRegistry
   std::string runtime = "/usr/bin/crun";
-  std::string extra_config;         // more lines of TOML, put first
+  std::string extra_config;  // more lines of TOML, put first
   std::vector<std::string> up_arguments;
-  size_t root_tmpfs_bytes = 0;      // not 0: root_dir is a tmpfs of this size
+  size_t root_tmpfs_bytes = 0;  // not 0: root_dir is a tmpfs of this size
 };
 
 inline constexpr char kRegistry[] = "127.0.0.1:5000";
 
-// A runtime of its own, as `bulkhead up` starts it, in a directory of its own. EnterPrivateNamespaces comes first.
+// A runtime of its own, as `bulkhead up` starts it, in a directory of its own.
+// EnterPrivateNamespaces comes first.
 class Node {
  public:
   explicit Node(NodeOptions options);

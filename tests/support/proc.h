@@ -16,7 +16,8 @@ struct ProcessInfo {
 
 // All that descend from root, root itself left out, zombies included.
 std::vector<ProcessInfo> Descendants(pid_t root);
-// Reaps the orphans that came to this process as their subreaper and have ended. Only where no Process is left.
+// Reaps the orphans that came to this process as their subreaper and have ended. Only where no
+// Process is left.
 void ReapOrphans();
 // Kills and reaps all that this process started or inherited as subreaper.
 void KillDescendants();

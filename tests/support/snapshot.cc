@@ -16,8 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Below the root directory: the database's own files come and go with its journal, and images are what a test made
-// before; whether they leak is for the tests of images to say.
+// Below the root directory: the database's own files come and go with its journal, and images are
+// what a test made before; whether they leak is for the tests of images to say.
 constexpr const char* kNotOurs[] = {"state/"};
 
 // Orphans that ended are this process's to reap, as it is their subreaper; nobody left them behind.
@@ -81,7 +81,8 @@ std::multiset<std::string> Rows(const Node& node) {
           absl::StrCat("operations ", counts->operations)};
 }
 
-// What is below a hierarchy's top and belongs to this test. Other runtimes of the host are at work there as well.
+// What is below a hierarchy's top and belongs to this test. Other runtimes of the host are at work
+// there as well.
 void ListCgroups(const std::string& top, const std::vector<std::string>& prefixes,
                  std::multiset<std::string>* found) {
   std::error_code error;
@@ -127,7 +128,8 @@ void RemoveTestCgroup() {
 
 Snapshot TakeSnapshot(Node& node) {
   Snapshot now;
-  // The connection counts among the frontend's descriptors; after a restart it has to be made again.
+  // The connection counts among the frontend's descriptors; after a restart it has to be made
+  // again.
   node.cri()
       .Call(&tools::CriClient::Runtime::Version, runtime::v1::VersionRequest(), absl::Seconds(5))
       .status()

@@ -8,8 +8,9 @@
 
 namespace bulkhead::test {
 
-// Everything that a runtime could leave behind: processes, mounts (with the pins of namespaces), interfaces, cgroups,
-// descriptors of the long-lived processes, files below its directories, rows of its database.
+// Everything that a runtime could leave behind: processes, mounts (with the pins of namespaces),
+// interfaces, cgroups, descriptors of the long-lived processes, files below its directories, rows
+// of its database.
 using Snapshot = std::map<std::string, std::multiset<std::string>>;
 
 Snapshot TakeSnapshot(Node& node);
@@ -21,7 +22,8 @@ std::string Difference(const Snapshot& before, const Snapshot& now);
 std::string AwaitSnapshot(Node& node, const Snapshot& before,
                           absl::Duration patience = absl::Seconds(30));
 
-// The cgroup parent of this test's pods, as kubelet would name one, and its removal once it is empty.
+// The cgroup parent of this test's pods, as kubelet would name one, and its removal once it is
+// empty.
 std::string TestCgroup();
 void RemoveTestCgroup();
 

@@ -106,9 +106,9 @@ absl::StatusOr<AdminCounts> AdminStatus(const std::string& socket) {
   AdminCounts counts;
   BULKHEAD_RETURN_IF_ERROR(
       session.Call(session.admin().statusRequest(), kStatusPatience, [&](auto response) {
-        counts = {response.getPods(),      response.getReadyPods(),
+        counts = {response.getPods(),       response.getReadyPods(),
                   response.getContainers(), response.getRunningContainers(),
-                  response.getImages(),    response.getWorkers(),
+                  response.getImages(),     response.getWorkers(),
                   response.getOperations()};
       }));
   return counts;

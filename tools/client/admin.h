@@ -19,10 +19,12 @@ struct AdminCounts {
   uint32_t operations = 0;
 };
 
-// Each call connects to the admin socket (run_dir/admin.sock), asks once and ends; UNAVAILABLE where nobody answers,
-// DEADLINE_EXCEEDED after the call's own time. They run an event loop of their own, so not from within one.
+// Each call connects to the admin socket (run_dir/admin.sock), asks once and ends; UNAVAILABLE
+// where nobody answers, DEADLINE_EXCEEDED after the call's own time. They run an event loop of
+// their own, so not from within one.
 
-// archive: opened read-only. reference: parsed name for the image; nullptr: the archive's own names. Returns image ids.
+// archive: opened read-only. reference: parsed name for the image; nullptr: the archive's own
+// names. Returns image ids.
 absl::StatusOr<std::vector<std::string>> AdminImport(const std::string& socket,
                                                      base::UniqueFd archive,
                                                      const schema::ImageReference::Reader* name);

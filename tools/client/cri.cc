@@ -11,8 +11,8 @@ constexpr int kMaxAnswerBytes = 48 << 20;
 CriClient::CriClient(const std::string& socket) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
-  std::shared_ptr<grpc::Channel> channel = grpc::CreateCustomChannel(
-      "unix:" + socket, grpc::InsecureChannelCredentials(), arguments);
+  std::shared_ptr<grpc::Channel> channel =
+      grpc::CreateCustomChannel("unix:" + socket, grpc::InsecureChannelCredentials(), arguments);
   runtime_ = cri::RuntimeService::NewStub(channel);
   image_ = cri::ImageService::NewStub(channel);
 }

@@ -14,7 +14,8 @@ namespace bulkhead::tools {
 
 namespace cri = ::runtime::v1;
 
-// A CRI client, as small as the commands need it. Calls are made by one thread; Cancel may come from another.
+// A CRI client, as small as the commands need it. Calls are made by one thread; Cancel may come
+// from another.
 class CriClient {
  public:
   using Runtime = cri::RuntimeService::Stub;
@@ -23,8 +24,9 @@ class CriClient {
   // socket: path of the CRI socket. Connects with the first call.
   explicit CriClient(const std::string& socket);
 
-  // One call with this deadline, for example Call(&CriClient::Runtime::Version, request, timeout). The service's code
-  // and message come back as they are; CANCELLED after Cancel; UNAVAILABLE where nobody listens.
+  // One call with this deadline, for example Call(&CriClient::Runtime::Version, request, timeout).
+  // The service's code and message come back as they are; CANCELLED after Cancel; UNAVAILABLE where
+  // nobody listens.
   template <typename Request, typename Response>
   absl::StatusOr<Response> Call(grpc::Status (Runtime::*method)(grpc::ClientContext*,
                                                                 const Request&, Response*),
@@ -56,8 +58,7 @@ class CriClient {
     grpc::Status status = (stub.*method)(&context, request, &response);
     Begin(nullptr);
     if (status.ok()) return response;
-    return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                        status.error_message());
+    return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
   }
   // Sets what Cancel would cancel. False: cancelled already.
   bool Begin(grpc::ClientContext* context);

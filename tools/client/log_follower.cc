@@ -39,8 +39,8 @@ absl::Status LogFollower::TakeLines() {
 
 absl::Status LogFollower::TakeLine(absl::string_view line) {
   std::vector<absl::string_view> parts = absl::StrSplit(line, absl::MaxSplits(' ', 3));
-  bool known = parts.size() == 4 && (parts[1] == "stdout" || parts[1] == "stderr") &&
-               !parts[2].empty();
+  bool known =
+      parts.size() == 4 && (parts[1] == "stdout" || parts[1] == "stderr") && !parts[2].empty();
   if (!known) return absl::DataLossError(absl::StrCat("read ", path_, ": not a log line"));
   LogStream stream = parts[1] == "stdout" ? LogStream::kStdout : LogStream::kStderr;
   std::string text(parts[3]);

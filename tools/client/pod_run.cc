@@ -25,9 +25,8 @@ cri::RunPodSandboxRequest PodRequest(const RunRequest& request) {
   config.mutable_metadata()->set_namespace_("default");
   config.set_log_directory(request.log_directory);
   if (!request.host_network) config.set_hostname(config.metadata().name());
-  cri::NamespaceOption& namespaces = *config.mutable_linux()
-                                          ->mutable_security_context()
-                                          ->mutable_namespace_options();
+  cri::NamespaceOption& namespaces =
+      *config.mutable_linux()->mutable_security_context()->mutable_namespace_options();
   namespaces.set_network(request.host_network ? cri::NODE : cri::POD);
   namespaces.set_pid(cri::CONTAINER);
   return out;
@@ -81,9 +80,8 @@ absl::Status PodRun::StartContainer() {
   config.set_log_path(kLogFile);
   *config.mutable_linux()->mutable_security_context()->mutable_namespace_options() =
       pod_.config().linux().security_context().namespace_options();
-  BULKHEAD_ASSIGN_OR_RETURN(
-      cri::CreateContainerResponse made,
-      client_.Call(&CriClient::Runtime::CreateContainer, create, kPatience));
+  BULKHEAD_ASSIGN_OR_RETURN(cri::CreateContainerResponse made,
+                            client_.Call(&CriClient::Runtime::CreateContainer, create, kPatience));
   container_id_ = made.container_id();
   cri::StartContainerRequest start;
   start.set_container_id(container_id_);
@@ -106,9 +104,8 @@ absl::StatusOr<int> PodRun::Follow(LogFollower& log) {
 absl::StatusOr<cri::ContainerStatus> PodRun::Status() {
   cri::ContainerStatusRequest request;
   request.set_container_id(container_id_);
-  BULKHEAD_ASSIGN_OR_RETURN(
-      cri::ContainerStatusResponse response,
-      client_.Call(&CriClient::Runtime::ContainerStatus, request, kPatience));
+  BULKHEAD_ASSIGN_OR_RETURN(cri::ContainerStatusResponse response,
+                            client_.Call(&CriClient::Runtime::ContainerStatus, request, kPatience));
   return response.status();
 }
 

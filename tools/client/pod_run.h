@@ -21,10 +21,11 @@ class PodRun {
  public:
   PodRun(CriClient& client, RunRequest request);
 
-  // Pulls where the image is missing, runs, gives sink the output until the container has ended. Returns its exit code.
-  // CANCELLED: client.Cancel was called.
+  // Pulls where the image is missing, runs, gives sink the output until the container has ended.
+  // Returns its exit code. CANCELLED: client.Cancel was called.
   absl::StatusOr<int> Run(LogFollower::Sink sink);
-  // Stops and removes what Run made, also where Run was cancelled in the middle of a call. Once, after Run.
+  // Stops and removes what Run made, also where Run was cancelled in the middle of a call. Once,
+  // after Run.
   absl::Status CleanUp();
 
  private:

@@ -27,7 +27,8 @@ inline constexpr int kExitUsage = 2;
 int Fail(const absl::Status& status);
 int FailUsage(const Usage& usage, const absl::Status& status);
 
-// Parses, and deals with --help and mistakes: an exit code then, else nothing and parsed is filled in.
+// Parses, and deals with --help and mistakes: an exit code then, else nothing and parsed is filled
+// in.
 std::optional<int> ParseOrExit(const Usage& usage, Words words, Parsed* parsed);
 
 inline constexpr char kConfigHelp[] = "configuration file (default /etc/bulkhead/config.toml)";

@@ -29,8 +29,8 @@ int Import(const Settings& settings, const std::string& file, const std::string&
     if (!status.ok()) return Fail(status);
   }
   schema::ImageReference::Reader reader = reference.asReader();
-  absl::StatusOr<std::vector<std::string>> ids = AdminImport(
-      AdminSocket(settings), *std::move(archive), name.empty() ? nullptr : &reader);
+  absl::StatusOr<std::vector<std::string>> ids =
+      AdminImport(AdminSocket(settings), *std::move(archive), name.empty() ? nullptr : &reader);
   if (!ids.ok()) return Fail(ids.status());
   for (const std::string& id : *ids) puts(id.c_str());
   return 0;

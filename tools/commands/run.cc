@@ -21,16 +21,17 @@ namespace {
 
 constexpr int kExitSignalBase = 128;  // as shells report a death by signal
 
-// Waits for SIGINT, SIGTERM or SIGHUP on a thread of its own and cancels the client's calls. They must be blocked in
-// all threads.
+// Waits for SIGINT, SIGTERM or SIGHUP on a thread of its own and cancels the client's calls. They
+// must be blocked in all threads.
 class Interrupter {
  public:
-  Interrupter(CriClient& client, const sigset_t& set) : thread_([this, &client, set] {
-    int number = 0;
-    if (sigwait(&set, &number) != 0 || done_) return;
-    signal_ = number;
-    client.Cancel();
-  }) {}
+  Interrupter(CriClient& client, const sigset_t& set)
+      : thread_([this, &client, set] {
+          int number = 0;
+          if (sigwait(&set, &number) != 0 || done_) return;
+          signal_ = number;
+          client.Cancel();
+        }) {}
   ~Interrupter() {
     done_ = true;
     // Where a signal came already, nobody waits for this one and it ends with the thread.

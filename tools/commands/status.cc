@@ -39,9 +39,8 @@ int RunStatus(Words words) {
   absl::StatusOr<cri::VersionResponse> version =
       client.Call(&CriClient::Runtime::Version, cri::VersionRequest(), kPatience);
   if (!version.ok()) return Fail(version.status());
-  printf("%s %s, CRI %s, %s\n", version->runtime_name().c_str(),
-         version->runtime_version().c_str(), version->runtime_api_version().c_str(),
-         CriSocket(*settings).c_str());
+  printf("%s %s, CRI %s, %s\n", version->runtime_name().c_str(), version->runtime_version().c_str(),
+         version->runtime_api_version().c_str(), CriSocket(*settings).c_str());
   int code = PrintConditions(client);
   absl::StatusOr<AdminCounts> counts = AdminStatus(AdminSocket(*settings));
   if (!counts.ok()) return Fail(counts.status());

@@ -30,8 +30,8 @@ struct Held {
 
 void Ignore(int) {}
 
-// Blocked signals go to the supervisor's signalfd. SIGPIPE gets a handler rather than SIG_IGN, which children would
-// inherit, and with them every container.
+// Blocked signals go to the supervisor's signalfd. SIGPIPE gets a handler rather than SIG_IGN,
+// which children would inherit, and with them every container.
 void PrepareSignals() {
   sigset_t set;
   sigemptyset(&set);
@@ -85,7 +85,8 @@ absl::StatusOr<Supervisor::Parts> PrepareParts(const Settings& settings, Held* h
   Supervisor::Parts parts;
   BULKHEAD_ASSIGN_OR_RETURN(parts.programs, OpenPrograms());
   BULKHEAD_ASSIGN_OR_RETURN(parts.config, PrepareConfig(settings));
-  // Others than root can only be let in where the file mode does; the frontend then checks each peer.
+  // Others than root can only be let in where the file mode does; the frontend then checks each
+  // peer.
   mode_t mode = settings.allowed_uids.empty() ? 0660 : 0666;
   BULKHEAD_ASSIGN_OR_RETURN(parts.cri_socket, ListenAt(CriSocket(settings), mode));
   BULKHEAD_ASSIGN_OR_RETURN(parts.admin_socket, ListenAt(AdminSocket(settings), 0600));
@@ -136,7 +137,8 @@ int RunUp(Words words) {
   if (geteuid() != 0) return Fail(absl::PermissionDeniedError("up: only root can start it"));
   absl::StatusOr<Settings> settings = LoadSettings(file);
   if (!settings.ok()) return Fail(settings.status());
-  // The monitors of running containers become children of this process when the spawner ends, and are reaped here.
+  // The monitors of running containers become children of this process when the spawner ends, and
+  // are reaped here.
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   umask(022);
   PrepareSignals();

@@ -12,7 +12,8 @@
 
 namespace bulkhead::tools {
 
-// Runtime name to what its program printed as version; a runtime that is missing there was not found.
+// Runtime name to what its program printed as version; a runtime that is missing there was not
+// found.
 using RuntimeVersions = std::map<std::string, std::string>;
 
 // Fills in the typed configuration that all other processes get.

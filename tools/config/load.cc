@@ -31,9 +31,8 @@ absl::Status CheckOwner(int fd, const std::string& file) {
 }
 
 absl::Status ApplyFile(const std::string& file, Settings* settings) {
-  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd fd,
-                            base::OpenAt(AT_FDCWD, file, O_RDONLY | O_NONBLOCK,
-                                         base::Resolve::kHost));
+  BULKHEAD_ASSIGN_OR_RETURN(
+      base::UniqueFd fd, base::OpenAt(AT_FDCWD, file, O_RDONLY | O_NONBLOCK, base::Resolve::kHost));
   BULKHEAD_RETURN_IF_ERROR(CheckOwner(fd.get(), file));
   BULKHEAD_ASSIGN_OR_RETURN(std::string text, base::ReadAll(fd.get(), kMaxConfigFileBytes));
   return ApplyToml(text, file, settings);

@@ -60,8 +60,7 @@ absl::Status ApplyRuntimes(const Value& value, Settings* settings) {
     if (std::count(kReservedNames.begin(), kReservedNames.end(), name) > 0) {
       return entry.Error("a directory of root_dir or run_dir has this name already");
     }
-    return ApplyTable<RuntimeSettings>(entry, kRuntimeKeys,
-                                       &settings->runtimes[std::string(name)]);
+    return ApplyTable<RuntimeSettings>(entry, kRuntimeKeys, &settings->runtimes[std::string(name)]);
   });
 }
 
@@ -128,8 +127,8 @@ absl::Status ApplyToml(absl::string_view text, const std::string& file, Settings
   toml::parse_result parsed = toml::parse(std::string_view(text.data(), text.size()));
   if (!parsed) {
     const toml::parse_error& error = parsed.error();
-    return absl::InvalidArgumentError(absl::StrCat(file, ":", error.source().begin.line, ": ",
-                                                   std::string(error.description())));
+    return absl::InvalidArgumentError(
+        absl::StrCat(file, ":", error.source().begin.line, ": ", std::string(error.description())));
   }
   return ApplyTable<Settings>(Value(parsed.table(), file, ""), kTopKeys, settings);
 }

@@ -8,8 +8,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-// The configuration file. This program is the only one that reads TOML; everybody else gets the typed
-// schema/config.capnp.
+// The configuration file. This program is the only one that reads TOML; everybody else gets the
+// typed schema/config.capnp.
 namespace bulkhead::tools {
 
 inline constexpr char kDefaultConfigFile[] = "/etc/bulkhead/config.toml";
@@ -40,9 +40,10 @@ struct Settings {
   std::string sandbox_image;
 };
 
-// Reads file, then file + ".d/*.toml" in name order: a later value replaces an earlier one, tables are merged. file
-// empty: the default one, which may be missing. Each file must belong to root (or the caller) and be writable by
-// nobody else. INVALID_ARGUMENT: "file:line: key 'a.b': cause"; NOT_FOUND: no such file.
+// Reads file, then file + ".d/*.toml" in name order: a later value replaces an earlier one, tables
+// are merged. file empty: the default one, which may be missing. Each file must belong to root (or
+// the caller) and be writable by nobody else. INVALID_ARGUMENT: "file:line: key 'a.b': cause";
+// NOT_FOUND: no such file.
 absl::StatusOr<Settings> LoadSettings(const std::string& file);
 
 // Applies one file's text onto settings. file is for messages.

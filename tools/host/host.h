@@ -19,12 +19,13 @@ struct Host {
 
 absl::StatusOr<Host> DetectHost();
 
-// The first line that `path --version` prints, for example "crun version 1.8.1". Reads at most 4 KiB and waits at most
-// 5 s. NOT_FOUND: no such program; DEADLINE_EXCEEDED: killed; INTERNAL: it failed or printed nothing usable.
+// The first line that `path --version` prints, for example "crun version 1.8.1". Reads at most 4
+// KiB and waits at most 5 s. NOT_FOUND: no such program; DEADLINE_EXCEEDED: killed; INTERNAL: it
+// failed or printed nothing usable.
 absl::StatusOr<std::string> RuntimeVersion(const std::string& path);
 
-// What is publicly known against a runtime of this version line, one text each, CVE number first; empty: nothing known
-// to this program.
+// What is publicly known against a runtime of this version line, one text each, CVE number first;
+// empty: nothing known to this program.
 std::vector<std::string> KnownHoles(absl::string_view version_line);
 
 }  // namespace bulkhead::tools

@@ -20,7 +20,8 @@ struct Hole {
 constexpr Hole kHoles[] = {
     {"crun", {1, 20, 0}, "CVE-2025-24965: files written outside of the root file system (krun)"},
     {"crun", {1, 27, 0}, "CVE-2026-30892"},
-    {"crun", {1, 28, 0},
+    {"crun",
+     {1, 28, 0},
      "CVE-2026-47766: an image whose /dev is a link makes device files outside of the rootfs"},
 };
 

@@ -22,7 +22,8 @@ constexpr size_t kMaxOutputBytes = 4096;
 constexpr size_t kMaxLineBytes = 128;
 constexpr absl::Duration kPatience = absl::Seconds(5);
 
-// Starts `path --version` with an almost empty environment, no signal blocked and out as standard output.
+// Starts `path --version` with an almost empty environment, no signal blocked and out as standard
+// output.
 absl::StatusOr<pid_t> StartVersion(const std::string& path, int out) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);

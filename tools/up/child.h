@@ -21,10 +21,11 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  // Spawns the program of this directory; the fds become 3, 4, ... and stay the caller's. NOT_FOUND: no such program.
+  // Spawns the program of this directory; the fds become 3, 4, ... and stay the caller's.
+  // NOT_FOUND: no such program.
   absl::Status Start(int directory, std::vector<int> fds);
-  // Waits for its end, which the caller has asked for by closing its socket or here by a signal (0: none), and kills it
-  // when it has not come after patience. Reaps it.
+  // Waits for its end, which the caller has asked for by closing its socket or here by a signal (0:
+  // none), and kills it when it has not come after patience. Reaps it.
   void Stop(int signal, absl::Duration patience);
   void Kill();
   // Whether pid was this one; it is reaped then.

@@ -43,9 +43,9 @@ absl::Status CheckExisting(int fd, const std::string& path, const Directory& wan
   struct stat st;
   if (fstat(fd, &st) != 0) return base::ErrnoStatus(absl::StrCat("stat ", path));
   if (st.st_uid != want.owner || st.st_gid != want.owner) {
-    return absl::FailedPreconditionError(
-        absl::StrFormat("%s: belongs to %d:%d instead of %d:%d", path, st.st_uid, st.st_gid,
-                        want.owner, want.owner));
+    return absl::FailedPreconditionError(absl::StrFormat("%s: belongs to %d:%d instead of %d:%d",
+                                                         path, st.st_uid, st.st_gid, want.owner,
+                                                         want.owner));
   }
   mode_t mode = st.st_mode & 07777;
   if ((mode & ~want.mode) != 0) {
@@ -60,8 +60,7 @@ absl::Status Make(int parent, const std::string& name, const std::string& path,
                   const Directory& want) {
   bool made = mkdirat(parent, name.c_str(), 0700) == 0;
   if (!made && errno != EEXIST) return base::ErrnoStatus(absl::StrCat("mkdir ", path));
-  base::UniqueFd fd(
-      openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  base::UniqueFd fd(openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) return base::ErrnoStatus(absl::StrCat("open ", path));
   if (!made) return CheckExisting(fd.get(), path, want);
   if (fchown(fd.get(), want.owner, want.owner) != 0 || fchmod(fd.get(), want.mode) != 0) {
@@ -75,12 +74,12 @@ absl::Status PrepareTree(const std::string& top, absl::Span<const Directory> wan
   size_t slash = top.rfind('/');
   std::string parent_path = slash == 0 ? "/" : top.substr(0, slash);
   BULKHEAD_RETURN_IF_ERROR(base::MakeDirectories(parent_path, 0755));
-  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd parent,
-                            base::OpenAt(AT_FDCWD, parent_path, O_PATH | O_DIRECTORY,
-                                         base::Resolve::kHost));
+  BULKHEAD_ASSIGN_OR_RETURN(
+      base::UniqueFd parent,
+      base::OpenAt(AT_FDCWD, parent_path, O_PATH | O_DIRECTORY, base::Resolve::kHost));
   BULKHEAD_RETURN_IF_ERROR(Make(parent.get(), top.substr(slash + 1), top, wanted[0]));
-  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd fd, base::OpenAt(AT_FDCWD, top, O_PATH | O_DIRECTORY,
-                                                            base::Resolve::kHost));
+  BULKHEAD_ASSIGN_OR_RETURN(
+      base::UniqueFd fd, base::OpenAt(AT_FDCWD, top, O_PATH | O_DIRECTORY, base::Resolve::kHost));
   for (const Directory& directory : wanted.subspan(1)) {
     std::string path = absl::StrCat(top, "/", directory.name);
     BULKHEAD_RETURN_IF_ERROR(Make(fd.get(), directory.name, path, directory));

@@ -86,8 +86,8 @@ void NotifyManager(const char* state) {
   // "@" stands for the zero byte of an abstract address, whose length counts.
   if (address->sun_path[0] == '@') address->sun_path[0] = '\0';
   socklen_t length = offsetof(sockaddr_un, sun_path) + strlen(path);
-  if (sendto(fd.get(), state, strlen(state), MSG_NOSIGNAL,
-             reinterpret_cast<sockaddr*>(&*address), length) < 0) {
+  if (sendto(fd.get(), state, strlen(state), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&*address),
+             length) < 0) {
     base::Log(base::Severity::kWarning, "service manager not told", {{"error", strerror(errno)}});
   }
 }

@@ -10,14 +10,16 @@
 
 namespace bulkhead::tools {
 
-// A listening stream socket at path with this mode, root's. A stale one is removed first: the caller holds the lock
-// of the directory, so nobody serves it. FAILED_PRECONDITION: something else than a socket lies there.
+// A listening stream socket at path with this mode, root's. A stale one is removed first: the
+// caller holds the lock of the directory, so nobody serves it. FAILED_PRECONDITION: something else
+// than a socket lies there.
 absl::StatusOr<base::UniqueFd> ListenAt(const std::string& path, mode_t mode);
 
 // One message of one byte and one fd (SOCK_SEQPACKET). UNAVAILABLE: the peer is gone.
 absl::Status SendFd(int socket, char tag, int fd);
 
-// Tells a service manager that named a socket in $NOTIFY_SOCKET, and does nothing without. state: "READY=1".
+// Tells a service manager that named a socket in $NOTIFY_SOCKET, and does nothing without. state:
+// "READY=1".
 void NotifyManager(const char* state);
 
 }  // namespace bulkhead::tools

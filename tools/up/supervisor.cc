@@ -80,9 +80,9 @@ absl::Status Supervisor::StartSpawner() {
   BULKHEAD_ASSIGN_OR_RETURN(base::FdPair requests, base::MakeSocketPair(SOCK_SEQPACKET));
   BULKHEAD_ASSIGN_OR_RETURN(base::FdPair control, base::MakeSocketPair(SOCK_SEQPACKET));
   BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd config, OpenConfig());
-  BULKHEAD_RETURN_IF_ERROR(
-      spawner_.Start(parts_.programs.get(), {requests.second.get(), config.get(),
-                                             parts_.programs.get(), control.second.get()}));
+  BULKHEAD_RETURN_IF_ERROR(spawner_.Start(
+      parts_.programs.get(),
+      {requests.second.get(), config.get(), parts_.programs.get(), control.second.get()}));
   spawner_control_ = std::move(control.first);
   BULKHEAD_RETURN_IF_ERROR(Inspect(spawner_));
   absl::Time begin = absl::Now();
@@ -97,9 +97,9 @@ absl::Status Supervisor::StartBroker() {
   BULKHEAD_ASSIGN_OR_RETURN(base::FdPair control, base::MakeSocketPair(SOCK_SEQPACKET));
   BULKHEAD_RETURN_IF_ERROR(SendFd(spawner_control_.get(), 'B', requests.second.get()));
   BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd config, OpenConfig());
-  BULKHEAD_RETURN_IF_ERROR(
-      broker_.Start(parts_.programs.get(), {control.second.get(), requests.first.get(),
-                                            parts_.admin_socket.get(), config.get()}));
+  BULKHEAD_RETURN_IF_ERROR(broker_.Start(
+      parts_.programs.get(),
+      {control.second.get(), requests.first.get(), parts_.admin_socket.get(), config.get()}));
   broker_control_ = std::move(control.first);
   // Ours would keep the broker's end open when the broker is gone.
   control.second.Reset();
@@ -111,9 +111,8 @@ absl::Status Supervisor::StartFrontend() {
   BULKHEAD_ASSIGN_OR_RETURN(base::FdPair calls, base::MakeSocketPair(SOCK_STREAM));
   BULKHEAD_RETURN_IF_ERROR(SendFd(broker_control_.get(), 'F', calls.second.get()));
   BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd config, OpenConfig());
-  BULKHEAD_RETURN_IF_ERROR(
-      frontend_.Start(parts_.programs.get(), {calls.first.get(), parts_.cri_socket.get(),
-                                              config.get()}));
+  BULKHEAD_RETURN_IF_ERROR(frontend_.Start(
+      parts_.programs.get(), {calls.first.get(), parts_.cri_socket.get(), config.get()}));
   return Inspect(frontend_);
 }
 

@@ -10,8 +10,8 @@
 
 namespace bulkhead::tools {
 
-// Starts spawner, broker and frontend, wires them, and starts again what has died. It parses nothing that they say:
-// from the broker it reads one byte ("ready"), from the others nothing.
+// Starts spawner, broker and frontend, wires them, and starts again what has died. It parses
+// nothing that they say: from the broker it reads one byte ("ready"), from the others nothing.
 class Supervisor {
  public:
   struct Parts {
@@ -32,7 +32,8 @@ class Supervisor {
   void Stop();
 
  private:
-  // What has to be started anew; each one takes those before it along, as their sockets end with it.
+  // What has to be started anew; each one takes those before it along, as their sockets end with
+  // it.
   enum class Level { kFrontend, kBroker, kSpawner };
 
   absl::Status StartFrom(Level level);
