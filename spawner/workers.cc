@@ -70,6 +70,8 @@ absl::Status Workers::StartWorker(Worker* worker, int control) {
   options.fds = resources_.Directories(*worker->profile);
   options.fds.insert(options.fds.begin(), control);
   absl::StatusOr<security::Spawned> spawned = security::Spawn(*worker->profile, options);
+  // One descriptor a worker, its pidfd, stays within the usual limit, which containers inherit.
+  worker->cgroup.directory.Reset();
   if (!spawned.ok()) {
     cgroups_.Remove(worker->cgroup);
     return spawned.status();
