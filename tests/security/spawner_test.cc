@@ -212,6 +212,41 @@ TEST_F(SpawnerTest, ADifferenceIsFound) {
   EXPECT_THAT(std::string(status.message()), ::testing::Not(::testing::HasSubstr("manifest:")));
 }
 
+// Programs that misbehave in a worker's place.
+class MisbehaviourTest : public SpawnerTest {
+ protected:
+  void SetUp() override {
+    SpawnerTest::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    const std::string programs = root_ + "/programs";
+    std::filesystem::create_directory(programs);
+    for (const char* name : {"inflate", "network"}) {
+      std::filesystem::copy_file(BULKHEAD_BIN_DIR "/bulkhead-probe",
+                                 programs + "/bulkhead-worker-" + name);
+    }
+    Restart(programs);
+  }
+};
+
+TEST_F(MisbehaviourTest, TheMemoryLimitEndsAWorkerAndIsReported) {
+  base::UniqueFd control = RequestWorker(1, kInflate);
+  std::optional<SpawnReply> exited = ReceiveEvent(1, SpawnEvent::kExited);
+  ASSERT_TRUE(exited.has_value());
+  EXPECT_TRUE(WIFSIGNALED(exited->value));
+  EXPECT_EQ(WTERMSIG(exited->value), SIGKILL);
+  EXPECT_EQ(exited->oom_killed, 1u);
+  EXPECT_EQ(CountCgroups(), 0);
+}
+
+TEST_F(MisbehaviourTest, NothingThatAWorkerLeavesBehindLives) {
+  base::UniqueFd control = RequestWorker(1, static_cast<uint32_t>(Kind::kNetwork));
+  std::optional<SpawnReply> exited = ReceiveEvent(1, SpawnEvent::kExited);
+  ASSERT_TRUE(exited.has_value());
+  EXPECT_EQ(exited->value, 0);
+  // Only an empty cgroup can be removed.
+  EXPECT_EQ(CountCgroups(), 0);
+}
+
 TEST(InspectTest, SeesEachDifference) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root";
   const auto differences = Inspect(kInflateProfile, getpid(), {.exact_fds = true});
