@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 #include <linux/capability.h>
 
-#include "broker/plan/process.h"
 #include "broker/state/record.h"
+#include "security/workload/defaults.h"
 
 namespace bulkhead::broker {
 namespace {
@@ -108,8 +108,8 @@ TEST_F(PlanTest, Capabilities) {
     EXPECT_TRUE(Plan().ok());
     return spec_.read().getProcess().getCapabilities();
   };
-  EXPECT_EQ(planned(), DefaultCapabilities());
-  EXPECT_EQ(__builtin_popcountll(DefaultCapabilities()), 14);
+  EXPECT_EQ(planned(), security::DefaultCapabilities());
+  EXPECT_EQ(__builtin_popcountll(security::DefaultCapabilities()), 14);
   auto security = config_.edit().getSecurity();
   security.setDropAllCapabilities(true);
   security.setAddCapabilities(uint64_t{1} << CAP_NET_ADMIN);

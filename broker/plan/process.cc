@@ -11,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "security/workload/defaults.h"
 
 namespace bulkhead::broker {
 namespace {
@@ -84,13 +85,13 @@ absl::Status PlanArguments(const ContainerInputs& in, schema::Process::Builder o
   return absl::OkStatus();
 }
 
-uint64_t PlanCapabilities(schema::SecurityContext::Reader security) {
-  if (security.getPrivileged()) return kAllCapabilities;
-  uint64_t set = DefaultCapabilities();
-  if (security.getAddAllCapabilities()) set = kAllCapabilities;
-  if (security.getDropAllCapabilities()) set = 0;
+uint64_t PlanCapabilities(schema::SecurityContext::Reader context) {
+  if (context.getPrivileged()) return kAllCapabilities;
+  uint64_t set = security::DefaultCapabilities();
+  if (context.getAddAllCapabilities()) set = kAllCapabilities;
+  if (context.getDropAllCapabilities()) set = 0;
   // Named ones win over "ALL", so that dropping all and adding one leaves that one.
-  return ((set | security.getAddCapabilities()) & ~security.getDropCapabilities()) & kAllCapabilities;
+  return ((set | context.getAddCapabilities()) & ~context.getDropCapabilities()) & kAllCapabilities;
 }
 
 kj::StringPtr DirectoryOf(const ContainerInputs& in) {
@@ -100,16 +101,6 @@ kj::StringPtr DirectoryOf(const ContainerInputs& in) {
 }
 
 }  // namespace
-
-uint64_t DefaultCapabilities() {
-  uint64_t set = 0;
-  for (int cap : {CAP_AUDIT_WRITE, CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_KILL,
-                  CAP_MKNOD, CAP_NET_BIND_SERVICE, CAP_NET_RAW, CAP_SETFCAP, CAP_SETGID,
-                  CAP_SETPCAP, CAP_SETUID, CAP_SYS_CHROOT}) {
-    set |= uint64_t{1} << cap;
-  }
-  return set;
-}
 
 absl::Status PlanProcess(const ContainerInputs& in, schema::Process::Builder out) {
   auto security = in.config.getSecurity();

@@ -9,7 +9,4 @@ namespace bulkhead::broker {
 // capabilities, seccomp. INVALID_ARGUMENT: there is nothing to run.
 absl::Status PlanProcess(const ContainerInputs& in, schema::Process::Builder out);
 
-// The 14 capabilities that the field's runtimes give by default, bit n for capability n.
-uint64_t DefaultCapabilities();
-
 }  // namespace bulkhead::broker
