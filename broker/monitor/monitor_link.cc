@@ -78,12 +78,11 @@ absl::StatusOr<std::shared_ptr<MonitorLink>> MonitorLink::Connect(Fiber& fiber,
 }
 
 absl::Status MonitorLink::Request(Fiber& fiber,
-                                  std::function<void(schema::MonitorRequest::Builder)> fill,
-                                  absl::Span<const int> fds) {
+                                  std::function<void(schema::MonitorRequest::Builder)> fill) {
   if (!writer_) return absl::UnavailableError("the container's monitor is gone");
   capnp::MallocMessageBuilder message(16);
   fill(message.initRoot<schema::MonitorRequest>());
-  return ipc::Send(writer_.get(), message, fds, Soon(), fiber.waiter());
+  return ipc::Send(writer_.get(), message, {}, Soon(), fiber.waiter());
 }
 
 absl::StatusOr<bool> MonitorLink::TakeState(Fiber& fiber, base::Deadline deadline) {
@@ -96,7 +95,6 @@ absl::StatusOr<bool> MonitorLink::TakeState(Fiber& fiber, base::Deadline deadlin
   bool done = false;
   BULKHEAD_RETURN_IF_ERROR(ipc::Guarded([&] {
     auto state = answer.As<schema::MonitorState>();
-    started_at_ns_ = state.getStartedAtNs();
     running_ = state.getState() == schema::MonitorState::State::RUNNING;
     done = state.getState() == schema::MonitorState::State::EXITED;
     if (done) {
@@ -149,10 +147,6 @@ absl::Status MonitorLink::Acknowledge(Fiber& fiber) {
   absl::Status sent = Request(fiber, [](schema::MonitorRequest::Builder r) { r.setAcknowledge(); });
   if (exited_) AwaitEnd(fiber);
   return sent;
-}
-
-absl::Status MonitorLink::ReopenLog(Fiber& fiber, int log) {
-  return Request(fiber, [](schema::MonitorRequest::Builder r) { r.setReopenLog(); }, {log});
 }
 
 }  // namespace bulkhead::broker

@@ -39,19 +39,15 @@ class MonitorLink {
 
   bool exited() const { return exited_; }
   int pidfd() const { return pidfd_.get(); }
-  int64_t started_at_ns() const { return started_at_ns_; }
   bool running() const { return running_; }
   // False where time ran out first.
   bool WaitForExit(Fiber& fiber, absl::Duration limit);
   absl::Status TellStarted(Fiber& fiber);
   absl::Status Acknowledge(Fiber& fiber);
-  // One fd: the new log file.
-  absl::Status ReopenLog(Fiber& fiber, int log);
 
  private:
   MonitorLink();
-  absl::Status Request(Fiber& fiber, std::function<void(schema::MonitorRequest::Builder)> fill,
-                       absl::Span<const int> fds = {});
+  absl::Status Request(Fiber& fiber, std::function<void(schema::MonitorRequest::Builder)> fill);
   // Takes one answer; true where it was the last of interest.
   absl::StatusOr<bool> TakeState(Fiber& fiber, base::Deadline deadline);
   void Watch(Fiber& fiber);
@@ -63,7 +59,6 @@ class MonitorLink {
   base::UniqueFd pidfd_;
   bool running_ = false;
   bool exited_ = false;
-  int64_t started_at_ns_ = 0;
   ExitHandler on_exit_;
   kj::Own<kj::PromiseFulfiller<void>> exit_fulfiller_;
   kj::ForkedPromise<void> exit_promise_;
