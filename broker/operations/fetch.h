@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/unique_fd.h"
+#include "broker/broker.h"
+#include "schema/common.capnp.h"
+#include "schema/image.capnp.h"
+
+namespace bulkhead::broker {
+
+// One thing to fetch from a registry.
+struct Wanted {
+  enum class What { kTag, kManifest, kBlob } what;
+  std::string name;  // a tag, or 32 bytes of digest
+  uint64_t max_bytes;
+};
+
+// What came; read-only.
+struct FetchedFile {
+  base::UniqueFd fd;
+  uint64_t size = 0;
+  schema::Descriptor::MediaType media_type = schema::Descriptor::MediaType::UNKNOWN;
+};
+
+// Has a worker fetch them from the reference's registry and repository, into files that have no name. What they hold is
+// not verified; but the worker has ended, so nobody can change them any more.
+absl::StatusOr<std::vector<FetchedFile>> Fetch(Fiber& fiber, Broker& broker,
+                                               schema::ImageReference::Reader reference,
+                                               const std::vector<Wanted>& wanted);
+
+}  // namespace bulkhead::broker
