@@ -6,7 +6,7 @@ build=$repository/build
 
 # To build, to test, and to run a pod.
 packages=(
-  build-essential cmake ninja-build ccache pkg-config clang-format-14
+  build-essential cmake ninja-build ccache pkg-config clang-format-14 clang-14 libclang-rt-14-dev
   capnproto libcapnp-dev
   libgrpc++-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev
   libabsl-dev libsqlite3-dev libseccomp-dev libcap-dev libarchive-dev zlib1g-dev libzstd-dev
