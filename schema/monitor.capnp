@@ -18,6 +18,14 @@ struct MonitorRequest {
     # One fd comes with it: the new log file, opened for appending.
     started @3 :Void;
     # The runtime has started the container: counts as running from now on.
+    attach @4 :Attach;
+    # One fd comes with it: a client's end of ipc/attach_protocol.h. No answer; turned away by closing it.
+  }
+
+  struct Attach {
+    stdin @0 :Bool;          # what the client gives and gets
+    stdout @1 :Bool;
+    stderr @2 :Bool;
   }
 }
 
@@ -39,4 +47,5 @@ struct MonitorJob {
   tty @2 :Bool;
   brokerUid @3 :UInt32;
   cgroupVersion @4 :UInt8;   # which file tells of an OOM kill at the memory-events fd: 1 or 2
+  stdinOnce @5 :Bool;        # stdin ends with the first attached client's
 }

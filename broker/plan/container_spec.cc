@@ -123,6 +123,7 @@ absl::Status PlanContainer(const ContainerInputs& in, schema::ContainerSpec::Bui
   absl::string_view log = in.config.getLogPath().cStr();
   if (!directory.empty() && !log.empty()) out.setLogPath(absl::StrCat(directory, "/", log));
   out.setStdin(in.config.getStdin());
+  out.setStdinOnce(in.config.getStdinOnce());
   out.setPodFiles(true);
   return absl::OkStatus();
 }

@@ -72,6 +72,7 @@ struct ContainerSpec {
   cgroupWritable @11 :Bool;  # privileged: cgroupfs and sysfs are writable
   logPath @12 :Text;         # absolute; empty: none
   stdin @13 :Bool;
+  stdinOnce @15 :Bool;       # for the monitor: stdin ends with the first attached client's
   podFiles @14 :Bool;        # bind the pod's resolv.conf, hostname and shm unless mounts cover them
 
   struct Mount {

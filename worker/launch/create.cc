@@ -202,6 +202,7 @@ absl::Status Build(schema::LaunchJob::Reader job, const Place& place, Inputs in,
   container->err = std::move(stdio.err);
   container->in = std::move(stdio.in);
   container->listen = std::move(in.listen);
+  container->stdin_once = spec.getStdinOnce();
   container->terminal = spec.getProcess().getTerminal();
   return absl::OkStatus();
 }

@@ -29,6 +29,7 @@ class Created {
 
   pid_t pid = -1;
   bool terminal = false;
+  bool stdin_once = false;
   std::string config_digest;  // 32 bytes
   // What the monitor gets; empty where there is none.
   base::UniqueFd pidfd, listen, out, err, in, log, memory_events;

@@ -32,6 +32,7 @@ absl::StatusOr<UniqueFd> WriteJob(const Created& container, int cgroup_version) 
   job.setPid(container.pid);
   job.setTty(container.terminal);
   job.setBrokerUid(security::kBrokerUid);
+  job.setStdinOnce(container.stdin_once);
   job.setCgroupVersion(static_cast<uint8_t>(cgroup_version));
   const kj::Array<capnp::word> words = capnp::messageToFlatArray(message);
   const auto bytes = words.asBytes();

@@ -56,6 +56,8 @@ absl::Status Run() {
     const auto job = received.As<schema::MonitorJob>();
     start.pid = job.getPid();
     start.broker_uid = job.getBrokerUid();
+    start.tty = job.getTty();
+    start.stdin_once = job.getStdinOnce();
   }));
   if (start.pid <= 0 || !start.listen || !start.pidfd)
     return absl::DataLossError("job: incomplete");

@@ -71,7 +71,7 @@ Monitor::Monitor(Start start)
       listen_(std::move(start.listen)),
       pidfd_(std::move(start.pidfd)),
       streams_{std::move(start.out), std::move(start.err)},
-      stdin_(std::move(start.in)),
+      attachments_(std::move(start.in), start.tty, start.stdin_once),
       memory_events_(std::move(start.memory_events)),
       log_(std::move(start.log)) {}
 
@@ -85,6 +85,7 @@ absl::Status Monitor::Run() {
     for (int i = 0; i < count; ++i) Handle(events[i].data.u64);
     MaybeAnnounce();
     DropClosed();
+    attachments_.DropClosed();
   }
   return absl::OkStatus();
 }
@@ -99,6 +100,7 @@ absl::Status Monitor::Prepare() {
   if (!signals_) return base::ErrnoStatus("signalfd");
   epoll_.Reset(epoll_create1(EPOLL_CLOEXEC));
   if (!epoll_) return base::ErrnoStatus("epoll_create1");
+  attachments_.SetEpoll(epoll_.get());
   BULKHEAD_RETURN_IF_ERROR(Watch(signals_.get(), kSignalTag));
   BULKHEAD_RETURN_IF_ERROR(Watch(listen_.get(), kListenTag));
   BULKHEAD_RETURN_IF_ERROR(Watch(pidfd_.get(), kPidfdTag));
@@ -125,7 +127,10 @@ void Monitor::Handle(uint64_t tag) {
       return PidfdReadable();
     case kListenTag:
       return Accept();
+    case Attachments::kInputTag:
+      return attachments_.FlushInput();
     default:
+      if (Attachments::IsClient(tag)) return attachments_.ReadClient(tag);
       return ReadRequest(*reinterpret_cast<Connection*>(tag));
   }
 }
@@ -136,7 +141,10 @@ void Monitor::ReadStream(Stream stream) {
   if (!fd) return;
   const ssize_t got = read(fd.get(), buffer, sizeof(buffer));
   if (got > 0) {
-    log_.Append(stream, {buffer, static_cast<size_t>(got)});
+    const absl::string_view bytes(buffer, static_cast<size_t>(got));
+    log_.Append(stream, bytes);
+    attachments_.Send(stream == Stream::kStderr ? ipc::AttachTag::kStderr : ipc::AttachTag::kStdout,
+                      bytes);
   } else if (got == 0 || (errno != EINTR && errno != EAGAIN)) {
     CloseStream(stream);  // a terminal ends with EIO
   }
@@ -181,6 +189,7 @@ void Monitor::MaybeAnnounce() {
   if (!exited_ || announced_) return;
   if ((streams_[0] || streams_[1]) && !drain_.Passed()) return;
   for (Stream stream : {Stream::kStdout, Stream::kStderr}) CloseStream(stream);
+  attachments_.CloseAll();
   announced_ = true;
   drain_ = base::Deadline::Never();
   state_ = State::EXITED;
@@ -234,6 +243,8 @@ void Monitor::Answer(Connection& connection, schema::MonitorRequest::Reader requ
       return ReopenLog(fds);
     case schema::MonitorRequest::STARTED:
       return MarkStarted();
+    case schema::MonitorRequest::ATTACH:
+      return Attach(request.getAttach(), fds);
   }
   connection.closed = true;  // a request of a newer schema
 }
@@ -244,6 +255,13 @@ void Monitor::MarkStarted() {
   if (exited_) started_at_ns_ = std::min(started_at_ns_, finished_at_ns_);
   if (state_ == State::CREATED) state_ = State::RUNNING;
   Broadcast();
+}
+
+// The socket is the broker's to make, so what is at its other end is nobody's concern here. Without
+// one, or after the end, closing it says all.
+void Monitor::Attach(schema::MonitorRequest::Attach::Reader request, std::vector<UniqueFd>& fds) {
+  if (fds.size() != 1 || announced_) return;
+  attachments_.Add(std::move(fds[0]), {request.getStdin(), request.getStdout(), request.getStderr()});
 }
 
 void Monitor::ReopenLog(std::vector<UniqueFd>& fds) {

@@ -9,6 +9,7 @@
 #include "base/deadline.h"
 #include "base/unique_fd.h"
 #include "schema/monitor.capnp.h"
+#include "worker/monitor/attachments.h"
 #include "worker/monitor/log_writer.h"
 
 namespace bulkhead::monitor {
@@ -23,6 +24,8 @@ struct Start {
   base::UniqueFd err;
   base::UniqueFd log;
   base::UniqueFd in;             // held so that the container's stdin stays open
+  bool tty = false;              // out and in are its terminal
+  bool stdin_once = false;       // its input ends with the first attached client's
   base::UniqueFd memory_events;  // memory.events, or memory.oom_control on cgroup v1: both have a
                                  // line oom_kill
 };
@@ -61,6 +64,7 @@ class Monitor {
   void Answer(Connection& connection, schema::MonitorRequest::Reader request,
               std::vector<base::UniqueFd>& fds);
   void MarkStarted();
+  void Attach(schema::MonitorRequest::Attach::Reader request, std::vector<base::UniqueFd>& fds);
   void ReopenLog(std::vector<base::UniqueFd>& fds);
   void SendState(Connection& connection, bool with_pidfd);
   void Broadcast();
@@ -71,7 +75,7 @@ class Monitor {
   base::UniqueFd listen_;
   base::UniqueFd pidfd_;
   std::array<base::UniqueFd, 2> streams_;
-  base::UniqueFd stdin_;
+  Attachments attachments_;
   base::UniqueFd memory_events_;
   LogWriter log_;
   base::UniqueFd epoll_;
