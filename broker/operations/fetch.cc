@@ -61,17 +61,16 @@ void FillItem(const Wanted& wanted, schema::FetchJob::Item::Builder item) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<FetchedFile>> Fetch(Fiber& fiber, Broker& broker,
-                                               schema::ImageReference::Reader reference,
+absl::StatusOr<std::vector<FetchedFile>> Fetch(Fiber& fiber, Broker& broker, Pull& pull,
                                                const std::vector<Wanted>& wanted) {
   std::vector<FetchedFile> files(wanted.size());
   std::vector<base::UniqueFd> writers(wanted.size());
   std::vector<int> fds;
   capnp::MallocMessageBuilder message;
   auto job = message.initRoot<schema::FetchJob>();
-  FillEndpoints(broker, reference, job);
-  job.setRegistry(reference.getRegistry());
-  job.setRepository(reference.getRepository());
+  FillEndpoints(broker, pull.reference, job);
+  job.setRegistry(pull.reference.getRegistry());
+  job.setRepository(pull.reference.getRepository());
   job.setDeadlineMs(static_cast<uint32_t>(absl::ToInt64Milliseconds(kFetchLimit)));
   job.setMinimumBytesPerSecond(kMinimumBytesPerSecond);
   auto items = job.initItems(wanted.size());

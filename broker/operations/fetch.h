@@ -11,6 +11,11 @@
 
 namespace bulkhead::broker {
 
+// One pull under way: whose registry and repository are asked.
+struct Pull {
+  schema::ImageReference::Reader reference;  // lives longer
+};
+
 // One thing to fetch from a registry.
 struct Wanted {
   enum class What { kTag, kManifest, kBlob } what;
@@ -25,10 +30,9 @@ struct FetchedFile {
   schema::Descriptor::MediaType media_type = schema::Descriptor::MediaType::UNKNOWN;
 };
 
-// Has a worker fetch them from the reference's registry and repository, into files that have no name. What they hold is
+// Has a worker fetch them from the pull's registry and repository, into files that have no name. What they hold is
 // not verified; but the worker has ended, so nobody can change them any more.
-absl::StatusOr<std::vector<FetchedFile>> Fetch(Fiber& fiber, Broker& broker,
-                                               schema::ImageReference::Reader reference,
+absl::StatusOr<std::vector<FetchedFile>> Fetch(Fiber& fiber, Broker& broker, Pull& pull,
                                                const std::vector<Wanted>& wanted);
 
 }  // namespace bulkhead::broker

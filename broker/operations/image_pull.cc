@@ -19,10 +19,9 @@ struct ManifestFile {
   Record<schema::ManifestResult> parsed;
 };
 
-absl::StatusOr<ManifestFile> FetchManifest(Fiber& fiber, Broker& broker,
-                                           schema::ImageReference::Reader reference,
+absl::StatusOr<ManifestFile> FetchManifest(Fiber& fiber, Broker& broker, Pull& pull,
                                            const Wanted& wanted) {
-  BULKHEAD_ASSIGN_OR_RETURN(auto files, Fetch(fiber, broker, reference, {wanted}));
+  BULKHEAD_ASSIGN_OR_RETURN(auto files, Fetch(fiber, broker, pull, {wanted}));
   ManifestFile manifest{.file = std::move(files[0])};
   Document document{.fd = manifest.file.fd.get(), .size = manifest.file.size};
   if (wanted.what != Wanted::What::kTag) document.digest = wanted.name;
@@ -35,20 +34,20 @@ absl::StatusOr<ManifestFile> FetchManifest(Fiber& fiber, Broker& broker,
 }
 
 // The manifest for this machine, and the digest of the document that the reference named (an index or itself).
-absl::StatusOr<ManifestFile> ResolveManifest(Fiber& fiber, Broker& broker,
-                                             schema::ImageReference::Reader reference,
+absl::StatusOr<ManifestFile> ResolveManifest(Fiber& fiber, Broker& broker, Pull& pull,
                                              std::string* named_digest) {
+  schema::ImageReference::Reader reference = pull.reference;
   std::string digest = DigestBytes(reference.getDigest());
   Wanted wanted{.what = digest.empty() ? Wanted::What::kTag : Wanted::What::kManifest,
                 .name = digest.empty() ? std::string(reference.getTag().cStr()) : digest,
                 .max_bytes = kMaxDocumentBytes};
-  BULKHEAD_ASSIGN_OR_RETURN(ManifestFile manifest, FetchManifest(fiber, broker, reference, wanted));
+  BULKHEAD_ASSIGN_OR_RETURN(ManifestFile manifest, FetchManifest(fiber, broker, pull, wanted));
   *named_digest = manifest.digest;
   if (manifest.parsed.read().isChosen()) {
     wanted = {.what = Wanted::What::kManifest,
               .name = DigestBytes(manifest.parsed.read().getChosen().getDigest()),
               .max_bytes = kMaxDocumentBytes};
-    BULKHEAD_ASSIGN_OR_RETURN(manifest, FetchManifest(fiber, broker, reference, wanted));
+    BULKHEAD_ASSIGN_OR_RETURN(manifest, FetchManifest(fiber, broker, pull, wanted));
   }
   if (!manifest.parsed.read().isManifest()) {
     return absl::InvalidArgumentError("image: an index that points to another index");
@@ -56,15 +55,14 @@ absl::StatusOr<ManifestFile> ResolveManifest(Fiber& fiber, Broker& broker,
   return manifest;
 }
 
-absl::StatusOr<Record<schema::ManifestResult>> FetchConfig(Fiber& fiber, Broker& broker,
-                                                           schema::ImageReference::Reader reference,
+absl::StatusOr<Record<schema::ManifestResult>> FetchConfig(Fiber& fiber, Broker& broker, Pull& pull,
                                                            schema::Descriptor::Reader descriptor) {
   std::string digest = DigestBytes(descriptor.getDigest());
   if (descriptor.getSize() > kMaxDocumentBytes) {
     return absl::ResourceExhaustedError("image configuration: over 4 MiB");
   }
   BULKHEAD_ASSIGN_OR_RETURN(
-      auto files, Fetch(fiber, broker, reference,
+      auto files, Fetch(fiber, broker, pull,
                         {{.what = Wanted::What::kBlob,
                           .name = digest,
                           .max_bytes = descriptor.getSize()}}));
@@ -75,7 +73,7 @@ absl::StatusOr<Record<schema::ManifestResult>> FetchConfig(Fiber& fiber, Broker&
   return config;
 }
 
-absl::Status FetchLayers(Fiber& fiber, Broker& broker, schema::ImageReference::Reader reference,
+absl::Status FetchLayers(Fiber& fiber, Broker& broker, Pull& pull,
                          capnp::List<schema::Descriptor>::Reader layers,
                          capnp::List<schema::Digest>::Reader diff_ids) {
   std::vector<Wanted> wanted;
@@ -89,7 +87,7 @@ absl::Status FetchLayers(Fiber& fiber, Broker& broker, schema::ImageReference::R
     sources.push_back({.size = layers[i].getSize(), .digest = digest, .diff_id = diff_id});
   }
   if (wanted.empty()) return absl::OkStatus();
-  BULKHEAD_ASSIGN_OR_RETURN(auto files, Fetch(fiber, broker, reference, wanted));
+  BULKHEAD_ASSIGN_OR_RETURN(auto files, Fetch(fiber, broker, pull, wanted));
   for (size_t i = 0; i < files.size(); ++i) {
     if (files[i].size != sources[i].size) {
       return absl::DataLossError(absl::StrCat("layer ", DigestText(sources[i].digest),
@@ -116,25 +114,24 @@ uint64_t TotalSize(schema::ManifestResult::Manifest::Reader manifest) {
 }
 
 // Until the image is recorded, nothing keeps its documents and layers but the caller's pin.
-absl::StatusOr<std::string> FetchImage(Fiber& fiber, Broker& broker,
-                                       schema::ImageReference::Reader reference) {
+absl::StatusOr<std::string> FetchImage(Fiber& fiber, Broker& broker, Pull& pull) {
   std::string named_digest;
   BULKHEAD_ASSIGN_OR_RETURN(ManifestFile manifest,
-                            ResolveManifest(fiber, broker, reference, &named_digest));
+                            ResolveManifest(fiber, broker, pull, &named_digest));
   auto parsed = manifest.parsed.read().getManifest();
   BULKHEAD_ASSIGN_OR_RETURN(auto config,
-                            FetchConfig(fiber, broker, reference, parsed.getConfig()));
+                            FetchConfig(fiber, broker, pull, parsed.getConfig()));
   auto image = config.read().getConfig();
   if (image.getDiffIds().size() != parsed.getLayers().size()) {
     return absl::InvalidArgumentError("image: manifest and configuration differ in layers");
   }
   BULKHEAD_RETURN_IF_ERROR(
-      FetchLayers(fiber, broker, reference, parsed.getLayers(), image.getDiffIds()));
+      FetchLayers(fiber, broker, pull, parsed.getLayers(), image.getDiffIds()));
   Document document{.fd = manifest.file.fd.get(), .size = manifest.file.size};
   BULKHEAD_RETURN_IF_ERROR(StoreDocument(broker, document, manifest.digest));
   std::string config_digest = DigestBytes(parsed.getConfig().getDigest());
   BULKHEAD_RETURN_IF_ERROR(NameImage(broker, config_digest, image, TotalSize(parsed),
-                                     manifest.digest, NamesOf(reference, named_digest)));
+                                     manifest.digest, NamesOf(pull.reference, named_digest)));
   return DigestText(config_digest);
 }
 
@@ -147,7 +144,8 @@ absl::StatusOr<std::string> PullImage(Fiber& fiber, Broker& broker,
       fiber, absl::StrCat("pull ", validate::FormatReference(reference)));
   absl::StatusOr<std::string> id = [&] {
     auto pinned = broker.PinLayers();
-    return FetchImage(fiber, broker, reference);
+    Pull pull{.reference = reference};
+    return FetchImage(fiber, broker, pull);
   }();
   if (!id.ok()) CollectUnused(fiber, broker);
   return id;
