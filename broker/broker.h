@@ -42,6 +42,7 @@ struct Broker {
   std::string boot_id;  // 16 bytes
   KeyedMutex keys = {};  // orders operations that have no object yet, by what they are about
   int layer_pins = 0;
+  Timelines timelines = {};
 };
 
 // Nanoseconds since 1970, for what kubelet is shown.

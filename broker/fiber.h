@@ -13,10 +13,12 @@
 #include "absl/time/time.h"
 #include "base/deadline.h"
 #include "base/log.h"
+#include "broker/trace/timeline.h"
 #include "ipc/async_waiter.h"
 
-// The broker is one thread with one event loop. An operation runs in a fiber of it: straight-line code whose waits let
-// other operations run. So state needs no lock but the ones that order operations on one pod.
+// The broker is one thread with one event loop. An operation runs in a fiber of it: straight-line
+// code whose waits let other operations run. So state needs no lock but the ones that order
+// operations on one pod.
 namespace bulkhead::broker {
 
 class Loop : private kj::TaskSet::ErrorHandler {
@@ -30,8 +32,8 @@ class Loop : private kj::TaskSet::ErrorHandler {
   void Add(kj::Promise<void> task) { tasks_.add(kj::mv(task)); }
   size_t operations() const { return operations_; }
 
-  // Runs f(Fiber&) to its end, whether or not the returned promise is kept: a caller who goes away must not leave an
-  // operation half done (B10).
+  // Runs f(Fiber&) to its end, whether or not the returned promise is kept: a caller who goes away
+  // must not leave an operation half done (B10).
   template <typename F>
   auto Run(F f);
   // The same for what gives no result.
@@ -60,6 +62,13 @@ class Fiber {
   Loop& loop() { return loop_; }
   ipc::Waiter& waiter() { return waiter_; }
 
+  // Where this fiber's steps are recorded; null: nowhere.
+  const std::shared_ptr<Timeline>& timeline() const { return timeline_; }
+  std::shared_ptr<Timeline> ReplaceTimeline(std::shared_ptr<Timeline> timeline) {
+    return std::exchange(timeline_, std::move(timeline));
+  }
+  [[nodiscard]] TimedStep Step(absl::string_view name) { return TimedStep(timeline_, name); }
+
   template <typename T>
   T Wait(kj::Promise<T> promise) {
     return promise.wait(scope_);
@@ -81,19 +90,20 @@ class Fiber {
   Loop& loop_;
   kj::WaitScope& scope_;
   ipc::AsyncWaiter waiter_;
+  std::shared_ptr<Timeline> timeline_;
 };
 
 template <typename F>
 auto Loop::Run(F f) {
   using Result = decltype(f(std::declval<Fiber&>()));
   auto paf = kj::newPromiseAndFulfiller<Result>();
-  tasks_.add(pool_.startFiber([this, f = kj::mv(f), fulfiller = kj::mv(paf.fulfiller)](
-                                  kj::WaitScope& scope) mutable {
-    ++operations_;
-    KJ_DEFER(--operations_);
-    Fiber fiber(*this, scope);
-    fulfiller->fulfill(f(fiber));
-  }));
+  tasks_.add(pool_.startFiber(
+      [this, f = kj::mv(f), fulfiller = kj::mv(paf.fulfiller)](kj::WaitScope& scope) mutable {
+        ++operations_;
+        KJ_DEFER(--operations_);
+        Fiber fiber(*this, scope);
+        fulfiller->fulfill(f(fiber));
+      }));
   return kj::mv(paf.promise);
 }
 

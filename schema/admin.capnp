@@ -22,4 +22,24 @@ interface Admin {
 
   stopAll @2 () -> (status :Common.Status);
   # Stops every pod; for `bulkhead up --stop-containers`.
+
+  timelines @3 (id :Text) -> (status :Common.Status, timelines :List(Timeline));
+  # The last operations on a pod or container (id: or a prefix of it; empty: all), oldest first.
+}
+
+struct Timeline {
+  # Where one operation's time went; for `bulkhead trace`.
+  operation @0 :Text;        # the CRI call's name
+  podId @1 :Text;
+  objectId @2 :Text;         # the container, where it is about one
+  outcome @3 :Text;          # "OK" or the code's name
+  beganAtNs @4 :Int64;       # wall clock, ns since 1970
+  totalUs @5 :Int64;
+  steps @6 :List(Step);      # in the order in which they began; they may overlap
+
+  struct Step {
+    name @0 :Text;
+    beginUs @1 :Int64;       # both since the operation began
+    endUs @2 :Int64;         # -1: it had not ended when the operation did
+  }
 }

@@ -149,6 +149,7 @@ absl::Status Launch(Fiber& fiber, Broker& broker, const ContainerPtr& container,
   BULKHEAD_ASSIGN_OR_RETURN(
       auto worker, Worker::Start(fiber, broker.spawner, security::Kind::kLaunch, message, fds));
   BULKHEAD_RETURN_IF_ERROR(worker->Finish<schema::LaunchResult>(fiber));
+  TimedStep step = fiber.Step("monitor: first answer");
   return WatchContainer(fiber, broker, container);
 }
 
@@ -170,6 +171,7 @@ absl::Status BuildContainer(Fiber& fiber, Broker& broker, const PodObject& pod,
   BULKHEAD_RETURN_IF_ERROR(Launch(fiber, broker, container, pod, parts));
   container->record.edit().setState(schema::Container::State::CREATED);
   container->phase = Phase::kActive;
+  TimedStep step = fiber.Step("database: outcome");
   return broker.state.Save(container);
 }
 
@@ -200,7 +202,10 @@ absl::StatusOr<std::string> CreateContainer(Fiber& fiber, Broker& broker, const 
   ContainerPtr container =
       NewContainer(broker, *pod, config, image.read(), runtime);
   auto held = container->mutex.Acquire(fiber);
-  BULKHEAD_RETURN_IF_ERROR(broker.state.Save(container));
+  {
+    TimedStep step = fiber.Step("database: intent");
+    BULKHEAD_RETURN_IF_ERROR(broker.state.Save(container));
+  }
   absl::Status built = BuildContainer(fiber, broker, *pod, container, image.read().getConfig());
   if (!built.ok()) {
     absl::Status undone = DestroyContainer(fiber, broker, container);

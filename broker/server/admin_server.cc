@@ -1,5 +1,6 @@
 #include "broker/server/admin_server.h"
 
+#include "absl/strings/match.h"
 #include "base/status.h"
 #include "broker/operations/image.h"
 #include "broker/operations/pod.h"
@@ -19,34 +20,49 @@ absl::Status StopAllPods(Fiber& fiber, Broker& broker) {
   return first;
 }
 
+void WriteTimeline(const Timeline& from, schema::Timeline::Builder to) {
+  to.setOperation(from.operation);
+  to.setPodId(from.pod_id);
+  to.setObjectId(from.object_id);
+  to.setOutcome(from.outcome);
+  to.setBeganAtNs(from.wall_ns);
+  to.setTotalUs(from.total_us);
+  auto steps = to.initSteps(from.steps.size());
+  for (size_t i = 0; i < from.steps.size(); ++i) {
+    steps[i].setName(from.steps[i].name);
+    steps[i].setBeginUs(from.steps[i].begin_us);
+    steps[i].setEndUs(from.steps[i].end_us);
+  }
+}
+
 }  // namespace
 
 kj::Promise<void> AdminServer::importImage(ImportImageContext context) {
   auto params = context.getParams();
   auto reference = std::make_shared<Record<schema::ImageReference>>(params.getReference());
   auto archive = params.getArchive();
-  return archive.getFd().then([this, context, reference,
-                               archive](kj::Maybe<int> passed) mutable -> kj::Promise<void> {
-    auto fd = std::make_shared<base::UniqueFd>();
-    KJ_IF_MAYBE (number, passed) {
-      absl::StatusOr<base::UniqueFd> own = base::Duplicate(*number);
-      if (own.ok()) *fd = *std::move(own);
-    }
-    if (!*fd) {
-      ipc::WriteStatus(absl::InvalidArgumentError("archive: no file descriptor came with it"),
-                       context.getResults().initStatus());
-      return kj::READY_NOW;
-    }
-    return Answer(
-        broker_.loop, context,
-        [this, fd, reference](Fiber& fiber) {
-          return ImportImages(fiber, broker_, fd->get(), reference->read());
-        },
-        [](auto results, const std::vector<std::string>& ids) {
-          auto list = results.initImageIds(ids.size());
-          for (size_t i = 0; i < ids.size(); ++i) list.set(i, ids[i]);
-        });
-  });
+  return archive.getFd().then(
+      [this, context, reference, archive](kj::Maybe<int> passed) mutable -> kj::Promise<void> {
+        auto fd = std::make_shared<base::UniqueFd>();
+        KJ_IF_MAYBE (number, passed) {
+          absl::StatusOr<base::UniqueFd> own = base::Duplicate(*number);
+          if (own.ok()) *fd = *std::move(own);
+        }
+        if (!*fd) {
+          ipc::WriteStatus(absl::InvalidArgumentError("archive: no file descriptor came with it"),
+                           context.getResults().initStatus());
+          return kj::READY_NOW;
+        }
+        return Answer(
+            broker_.loop, context,
+            [this, fd, reference](Fiber& fiber) {
+              return ImportImages(fiber, broker_, fd->get(), reference->read());
+            },
+            [](auto results, const std::vector<std::string>& ids) {
+              auto list = results.initImageIds(ids.size());
+              for (size_t i = 0; i < ids.size(); ++i) list.set(i, ids[i]);
+            });
+      });
 }
 
 kj::Promise<void> AdminServer::status(StatusContext context) {
@@ -71,6 +87,19 @@ kj::Promise<void> AdminServer::status(StatusContext context) {
 kj::Promise<void> AdminServer::stopAll(StopAllContext context) {
   return Answer(broker_.loop, context,
                 [this](Fiber& fiber) { return StopAllPods(fiber, broker_); });
+}
+
+kj::Promise<void> AdminServer::timelines(TimelinesContext context) {
+  absl::string_view id = context.getParams().getId().cStr();
+  std::vector<std::shared_ptr<const Timeline>> wanted;
+  for (const auto& timeline : broker_.timelines.all()) {
+    if (absl::StartsWith(timeline->pod_id, id) || absl::StartsWith(timeline->object_id, id)) {
+      wanted.push_back(timeline);
+    }
+  }
+  auto list = context.getResults().initTimelines(wanted.size());
+  for (size_t i = 0; i < wanted.size(); ++i) WriteTimeline(*wanted[i], list[i]);
+  return kj::READY_NOW;
 }
 
 }  // namespace bulkhead::broker

@@ -13,6 +13,7 @@ class AdminServer final : public schema::Admin::Server {
   kj::Promise<void> importImage(ImportImageContext context) override;
   kj::Promise<void> status(StatusContext context) override;
   kj::Promise<void> stopAll(StopAllContext context) override;
+  kj::Promise<void> timelines(TimelinesContext context) override;
 
  private:
   Broker& broker_;

@@ -2,6 +2,7 @@
 #include "broker/server/answer.h"
 #include "broker/server/broker_server.h"
 #include "broker/server/filter.h"
+#include "broker/trace/traced.h"
 
 namespace bulkhead::broker {
 namespace {
@@ -18,28 +19,33 @@ kj::Promise<void> BrokerServer::createContainer(CreateContainerContext context) 
   return Answer(
       broker_.loop, context,
       [this, pod_id, config](Fiber& fiber) {
-        return CreateContainer(fiber, broker_, pod_id, config->read());
+        return Traced(fiber, broker_, "CreateContainer", pod_id)
+            .EndWithId(CreateContainer(fiber, broker_, pod_id, config->read()));
       },
       [](auto results, const std::string& id) { results.setId(id); });
 }
 
 kj::Promise<void> BrokerServer::startContainer(StartContainerContext context) {
   std::string id = context.getParams().getId();
-  return Answer(broker_.loop, context,
-                [this, id](Fiber& fiber) { return StartContainer(fiber, broker_, id); });
+  return Answer(broker_.loop, context, [this, id](Fiber& fiber) {
+    return Traced(fiber, broker_, "StartContainer", id).End(StartContainer(fiber, broker_, id));
+  });
 }
 
 kj::Promise<void> BrokerServer::stopContainer(StopContainerContext context) {
   std::string id = context.getParams().getId();
   absl::Duration grace = absl::Seconds(context.getParams().getTimeoutSeconds());
-  return Answer(broker_.loop, context,
-                [this, id, grace](Fiber& fiber) { return StopContainer(fiber, broker_, id, grace); });
+  return Answer(broker_.loop, context, [this, id, grace](Fiber& fiber) {
+    return Traced(fiber, broker_, "StopContainer", id)
+        .End(StopContainer(fiber, broker_, id, grace));
+  });
 }
 
 kj::Promise<void> BrokerServer::removeContainer(RemoveContainerContext context) {
   std::string id = context.getParams().getId();
-  return Answer(broker_.loop, context,
-                [this, id](Fiber& fiber) { return RemoveContainer(fiber, broker_, id); });
+  return Answer(broker_.loop, context, [this, id](Fiber& fiber) {
+    return Traced(fiber, broker_, "RemoveContainer", id).End(RemoveContainer(fiber, broker_, id));
+  });
 }
 
 kj::Promise<void> BrokerServer::containerStatus(ContainerStatusContext context) {
@@ -74,8 +80,10 @@ kj::Promise<void> BrokerServer::execSync(ExecSyncContext context) {
       broker_.loop, context,
       [this, params](Fiber& fiber) {
         auto asked = params->read();
-        return ExecSync(fiber, broker_, asked.getId().cStr(), asked.getArgv(),
-                        absl::Seconds(asked.getTimeoutSeconds()));
+        std::string id = asked.getId().cStr();
+        return Traced(fiber, broker_, "ExecSync", id)
+            .End(ExecSync(fiber, broker_, id, asked.getArgv(),
+                          absl::Seconds(asked.getTimeoutSeconds())));
       },
       [](auto results, const ExecResult& result) {
         results.setStdout(Bytes(result.out));

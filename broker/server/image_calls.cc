@@ -1,6 +1,7 @@
 #include "broker/operations/image.h"
 #include "broker/server/answer.h"
 #include "broker/server/broker_server.h"
+#include "broker/trace/traced.h"
 
 namespace bulkhead::broker {
 
@@ -9,7 +10,10 @@ kj::Promise<void> BrokerServer::pullImage(PullImageContext context) {
       std::make_shared<Record<schema::ImageReference>>(context.getParams().getReference());
   return Answer(
       broker_.loop, context,
-      [this, reference](Fiber& fiber) { return PullImage(fiber, broker_, reference->read()); },
+      [this, reference](Fiber& fiber) {
+        return Traced(fiber, broker_, "PullImage")
+            .End(PullImage(fiber, broker_, reference->read()));
+      },
       [](auto results, const std::string& id) { results.setImageId(id); });
 }
 

@@ -4,6 +4,7 @@
 #include "broker/server/answer.h"
 #include "broker/server/broker_server.h"
 #include "broker/server/filter.h"
+#include "broker/trace/traced.h"
 
 namespace bulkhead::broker {
 namespace {
@@ -36,20 +37,25 @@ kj::Promise<void> BrokerServer::runPodSandbox(RunPodSandboxContext context) {
   auto config = std::make_shared<Record<schema::PodConfig>>(context.getParams().getConfig());
   return Answer(
       broker_.loop, context,
-      [this, config](Fiber& fiber) { return RunPod(fiber, broker_, config->read()); },
+      [this, config](Fiber& fiber) {
+        return Traced(fiber, broker_, "RunPodSandbox")
+            .EndWithId(RunPod(fiber, broker_, config->read()));
+      },
       [](auto results, const std::string& id) { results.setId(id); });
 }
 
 kj::Promise<void> BrokerServer::stopPodSandbox(StopPodSandboxContext context) {
   std::string id = context.getParams().getId();
-  return Answer(broker_.loop, context,
-                [this, id](Fiber& fiber) { return StopPod(fiber, broker_, id); });
+  return Answer(broker_.loop, context, [this, id](Fiber& fiber) {
+    return Traced(fiber, broker_, "StopPodSandbox", id).End(StopPod(fiber, broker_, id));
+  });
 }
 
 kj::Promise<void> BrokerServer::removePodSandbox(RemovePodSandboxContext context) {
   std::string id = context.getParams().getId();
-  return Answer(broker_.loop, context,
-                [this, id](Fiber& fiber) { return RemovePod(fiber, broker_, id); });
+  return Answer(broker_.loop, context, [this, id](Fiber& fiber) {
+    return Traced(fiber, broker_, "RemovePodSandbox", id).End(RemovePod(fiber, broker_, id));
+  });
 }
 
 kj::Promise<void> BrokerServer::podSandboxStatus(PodSandboxStatusContext context) {

@@ -26,25 +26,31 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(Fiber& fiber, SpawnerClien
                                                       security::Kind kind,
                                                       capnp::MessageBuilder& job,
                                                       absl::Span<const int> fds, Options options) {
+  TimedStep step = fiber.Step(KindName(kind));
+  TimedStep start = fiber.Step(absl::StrCat(KindName(kind), ": start"));
   BULKHEAD_ASSIGN_OR_RETURN(base::FdPair pair, base::MakeSocketPair(SOCK_STREAM));
   base::Deadline deadline = base::Deadline::After(LimitOf(kind, options.limit));
   BULKHEAD_ASSIGN_OR_RETURN(SpawnerClient::Started started,
                             spawner.Spawn(fiber, kind, pair.second.get()));
   pair.second.Reset();
-  std::unique_ptr<Worker> worker(new Worker(spawner, kind, std::move(pair.first), deadline,
-                                            options.result, kj::mv(started)));
+  std::unique_ptr<Worker> worker(
+      new Worker(spawner, kind, std::move(pair.first), deadline, options.result, kj::mv(started),
+                 std::move(step), std::move(start)));
   absl::Status sent = ipc::Send(worker->control_.get(), job, fds, deadline, fiber.waiter());
   if (!sent.ok()) return worker->Explain(fiber, sent);
   return worker;
 }
 
 Worker::Worker(SpawnerClient& spawner, security::Kind kind, base::UniqueFd control,
-               base::Deadline deadline, ipc::Limits limits, SpawnerClient::Started started)
+               base::Deadline deadline, ipc::Limits limits, SpawnerClient::Started started,
+               TimedStep step, TimedStep start)
     : spawner_(spawner),
       kind_(kind),
       control_(std::move(control)),
       deadline_(deadline),
       limits_(limits),
+      step_(std::move(step)),
+      start_(std::move(start)),
       id_(started.id),
       ended_(kj::Promise<void>(kj::READY_NOW).fork()),
       exit_(std::make_shared<WorkerExit>()) {
@@ -59,9 +65,11 @@ absl::StatusOr<ipc::Received> Worker::Receive(Fiber& fiber) {
   // The hello says that the worker is confined; the answer follows.
   auto hello = ipc::Receive(control_.get(), ipc::Limits{.max_bytes = 0}, deadline_, fiber.waiter());
   if (!hello.ok()) return Explain(fiber, hello.status());
+  start_.End();
   auto answer = ipc::Receive(control_.get(), limits_, deadline_, fiber.waiter());
   if (!answer.ok()) return Explain(fiber, answer.status());
   answered_ = true;
+  step_.End();
   return answer;
 }
 

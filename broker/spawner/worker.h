@@ -28,8 +28,7 @@ class Worker {
   static absl::StatusOr<std::unique_ptr<Worker>> Start(Fiber& fiber, SpawnerClient& spawner,
                                                        security::Kind kind,
                                                        capnp::MessageBuilder& job,
-                                                       absl::Span<const int> fds,
-                                                       Options options);
+                                                       absl::Span<const int> fds, Options options);
   static absl::StatusOr<std::unique_ptr<Worker>> Start(Fiber& fiber, SpawnerClient& spawner,
                                                        security::Kind kind,
                                                        capnp::MessageBuilder& job,
@@ -39,8 +38,8 @@ class Worker {
   ~Worker();
   Worker(const Worker&) = delete;
 
-  // The answer's status where it is an error, else what take(reader, fds) makes of the answer. DEADLINE_EXCEEDED: it
-  // was killed for its time; INTERNAL: it died.
+  // The answer's status where it is an error, else what take(reader, fds) makes of the answer.
+  // DEADLINE_EXCEEDED: it was killed for its time; INTERNAL: it died.
   template <typename Result, typename F>
   absl::Status Finish(Fiber& fiber, F take) {
     return FinishWhatever<Result>(fiber, [&](auto reader, auto& fds) -> absl::Status {
@@ -48,14 +47,14 @@ class Worker {
       return take(reader, fds);
     });
   }
-  // The same for an answer that says something even where its status is an error; take reads the status.
+  // The same for an answer that says something even where its status is an error; take reads the
+  // status.
   template <typename Result, typename F>
   absl::Status FinishWhatever(Fiber& fiber, F take) {
     absl::StatusOr<ipc::Received> answer = Receive(fiber);
     if (!answer.ok()) return answer.status();
-    return ipc::Guarded([&]() -> absl::Status {
-      return take(answer->template As<Result>(), answer->fds());
-    });
+    return ipc::Guarded(
+        [&]() -> absl::Status { return take(answer->template As<Result>(), answer->fds()); });
   }
   template <typename Result>
   absl::Status Finish(Fiber& fiber) {
@@ -66,8 +65,9 @@ class Worker {
   void WaitForExit(Fiber& fiber);
 
  private:
-  Worker(SpawnerClient& spawner, security::Kind kind, base::UniqueFd control, base::Deadline deadline,
-         ipc::Limits limits, SpawnerClient::Started started);
+  Worker(SpawnerClient& spawner, security::Kind kind, base::UniqueFd control,
+         base::Deadline deadline, ipc::Limits limits, SpawnerClient::Started started,
+         TimedStep step, TimedStep start);
   absl::StatusOr<ipc::Received> Receive(Fiber& fiber);
   absl::Status Explain(Fiber& fiber, const absl::Status& why);
 
@@ -76,6 +76,8 @@ class Worker {
   base::UniqueFd control_;
   base::Deadline deadline_;
   ipc::Limits limits_;
+  TimedStep step_;   // from the request to the answer
+  TimedStep start_;  // until it says that it is confined
   uint64_t id_;
   kj::ForkedPromise<void> ended_;
   std::shared_ptr<WorkerExit> exit_;  // set when ended_ is fulfilled

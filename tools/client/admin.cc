@@ -114,6 +114,17 @@ absl::StatusOr<AdminCounts> AdminStatus(const std::string& socket) {
   return counts;
 }
 
+absl::Status AdminTimelines(const std::string& socket, const std::string& id,
+                            std::function<void(schema::Timeline::Reader)> each) {
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd fd, Connect(socket));
+  Session session(std::move(fd));
+  auto request = session.admin().timelinesRequest();
+  request.setId(id);
+  return session.Call(kj::mv(request), kStatusPatience, [&](auto response) {
+    for (schema::Timeline::Reader timeline : response.getTimelines()) each(timeline);
+  });
+}
+
 absl::Status AdminStopAll(const std::string& socket) {
   BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd fd, Connect(socket));
   Session session(std::move(fd));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,10 @@ absl::StatusOr<std::vector<std::string>> AdminImport(const std::string& socket,
                                                      base::UniqueFd archive,
                                                      const schema::ImageReference::Reader* name);
 absl::StatusOr<AdminCounts> AdminStatus(const std::string& socket);
+// Calls each for every operation on the pod or container that the broker remembers, oldest first.
+// id: or a prefix of it; empty: all.
+absl::Status AdminTimelines(const std::string& socket, const std::string& id,
+                            std::function<void(schema::Timeline::Reader)> each);
 absl::Status AdminStopAll(const std::string& socket);
 
 }  // namespace bulkhead::tools
