@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "base/deadline.h"
 #include "base/log.h"
@@ -66,6 +67,18 @@ class Fiber {
   const std::shared_ptr<Timeline>& timeline() const { return timeline_; }
   std::shared_ptr<Timeline> ReplaceTimeline(std::shared_ptr<Timeline> timeline) {
     return std::exchange(timeline_, std::move(timeline));
+  }
+  // Adds steps that a worker took, the last of which ended just now. steps: (name, microseconds).
+  template <typename Steps>
+  void AddSteps(absl::string_view worker, const Steps& steps) {
+    if (timeline_ == nullptr) return;
+    int64_t begin = MonotonicMicros() - timeline_->begin_us;
+    for (auto step : steps) begin -= step.getMicros();
+    for (auto step : steps) {
+      timeline_->Add(absl::StrCat(worker, ": ", step.getName().cStr()), begin,
+                     begin + step.getMicros());
+      begin += step.getMicros();
+    }
   }
   [[nodiscard]] TimedStep Step(absl::string_view name) { return TimedStep(timeline_, name); }
 

@@ -55,3 +55,9 @@ struct UserIds {
   additionalGids @2 :List(UInt32);
   # Always holds gid as well (V21).
 }
+
+struct Step {
+  # One step of a worker's job and how long it took; for `bulkhead trace` alone.
+  name @0 :Text;
+  micros @1 :Int64;
+}

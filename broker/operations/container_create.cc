@@ -14,7 +14,12 @@
 namespace bulkhead::broker {
 namespace {
 
-// What the workers make for a container before it is launched.
+// The workers of a create, all started at once: each confines itself while the one before works.
+struct Crew {
+  std::unique_ptr<Worker> mount, user, launch;
+};
+
+// What they make for a container before it is launched.
 struct Parts {
   base::UniqueFd rootfs;
   std::vector<base::UniqueFd> volumes;
@@ -57,7 +62,18 @@ ContainerPtr NewContainer(Broker& broker, const PodObject& pod,
   return container;
 }
 
-absl::Status MountParts(Fiber& fiber, Broker& broker, const ContainerObject& container,
+absl::StatusOr<Crew> GatherCrew(Fiber& fiber, Broker& broker, size_t volumes) {
+  Crew crew;
+  BULKHEAD_ASSIGN_OR_RETURN(crew.mount,
+                            Worker::Begin(fiber, broker.spawner, security::Kind::kMount,
+                                          {.result = {.max_fds = static_cast<int>(volumes) + 1}}));
+  BULKHEAD_ASSIGN_OR_RETURN(crew.user, Worker::Begin(fiber, broker.spawner, security::Kind::kUser));
+  BULKHEAD_ASSIGN_OR_RETURN(crew.launch,
+                            Worker::Begin(fiber, broker.spawner, security::Kind::kLaunch));
+  return crew;
+}
+
+absl::Status MountParts(Fiber& fiber, Worker& worker, const ContainerObject& container,
                         Parts* parts) {
   auto record = container.record.read();
   auto mounts = record.getConfig().getMounts();
@@ -73,10 +89,8 @@ absl::Status MountParts(Fiber& fiber, Broker& broker, const ContainerObject& con
     volumes[i].setRecursive(true);
     volumes[i].setCreateDirectory(true);
   }
-  BULKHEAD_ASSIGN_OR_RETURN(
-      auto worker, Worker::Start(fiber, broker.spawner, security::Kind::kMount, message, {},
-                                 {.result = {.max_fds = static_cast<int>(mounts.size()) + 1}}));
-  return worker->Finish<schema::MountResult>(
+  BULKHEAD_RETURN_IF_ERROR(worker.Give(fiber, message));
+  return worker.Finish<schema::MountResult>(
       fiber, [&](schema::MountResult::Reader, std::vector<base::UniqueFd>& fds) {
         if (fds.size() != mounts.size() + 1) {
           return absl::InternalError("mount: not as many mounts as asked for");
@@ -87,7 +101,7 @@ absl::Status MountParts(Fiber& fiber, Broker& broker, const ContainerObject& con
       });
 }
 
-absl::Status ResolveUser(Fiber& fiber, Broker& broker, schema::ContainerConfig::Reader config,
+absl::Status ResolveUser(Fiber& fiber, Worker& worker, schema::ContainerConfig::Reader config,
                          schema::ImageConfig::Reader image, Parts* parts) {
   auto security = config.getSecurity();
   capnp::MallocMessageBuilder message;
@@ -103,10 +117,8 @@ absl::Status ResolveUser(Fiber& fiber, Broker& broker, schema::ContainerConfig::
   job.setGid(security.getRunAsGroup());
   job.setSupplementalGids(security.getSupplementalGroups());
   job.setStrict(security.getStrictSupplementalGroups());
-  BULKHEAD_ASSIGN_OR_RETURN(auto worker,
-                            Worker::Start(fiber, broker.spawner, security::Kind::kUser, message,
-                                          {parts->rootfs.get()}));
-  return worker->Finish<schema::UserResult>(
+  BULKHEAD_RETURN_IF_ERROR(worker.Give(fiber, message, {parts->rootfs.get()}));
+  return worker.Finish<schema::UserResult>(
       fiber, [&](schema::UserResult::Reader result, std::vector<base::UniqueFd>&) {
         parts->user = Record<schema::UserIds>(result.getUser());
         return absl::OkStatus();
@@ -135,7 +147,7 @@ absl::StatusOr<int> PidTarget(Broker& broker, const PodObject& pod,
   return (*target)->monitor->pidfd();
 }
 
-absl::Status Launch(Fiber& fiber, Broker& broker, const ContainerPtr& container,
+absl::Status Launch(Fiber& fiber, Broker& broker, Worker& worker, const ContainerPtr& container,
                     const PodObject& pod, const Parts& parts) {
   BULKHEAD_ASSIGN_OR_RETURN(int pid_target, PidTarget(broker, pod, *container));
   BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd listener, ListenForMonitor(container->id));
@@ -146,19 +158,19 @@ absl::Status Launch(Fiber& fiber, Broker& broker, const ContainerPtr& container,
   auto job = message.initRoot<schema::LaunchJob>();
   FillLaunch(broker, *container, job);
   job.setCreate(container->spec.read());
-  BULKHEAD_ASSIGN_OR_RETURN(
-      auto worker, Worker::Start(fiber, broker.spawner, security::Kind::kLaunch, message, fds));
-  BULKHEAD_RETURN_IF_ERROR(worker->Finish<schema::LaunchResult>(fiber));
+  BULKHEAD_RETURN_IF_ERROR(worker.Give(fiber, message, fds));
+  BULKHEAD_RETURN_IF_ERROR(worker.Finish<schema::LaunchResult>(fiber));
   TimedStep step = fiber.Step("monitor: first answer");
   return WatchContainer(fiber, broker, container);
 }
 
 absl::Status BuildContainer(Fiber& fiber, Broker& broker, const PodObject& pod,
                             const ContainerPtr& container, schema::ImageConfig::Reader image) {
-  Parts parts;
-  BULKHEAD_RETURN_IF_ERROR(MountParts(fiber, broker, *container, &parts));
   auto config = container->record.read().getConfig();
-  BULKHEAD_RETURN_IF_ERROR(ResolveUser(fiber, broker, config, image, &parts));
+  BULKHEAD_ASSIGN_OR_RETURN(Crew crew, GatherCrew(fiber, broker, config.getMounts().size()));
+  Parts parts;
+  BULKHEAD_RETURN_IF_ERROR(MountParts(fiber, *crew.mount, *container, &parts));
+  BULKHEAD_RETURN_IF_ERROR(ResolveUser(fiber, *crew.user, config, image, &parts));
   ContainerInputs inputs = {.container_id = container->id,
                             .pod = pod.record.read(),
                             .config = config,
@@ -168,7 +180,7 @@ absl::Status BuildContainer(Fiber& fiber, Broker& broker, const PodObject& pod,
   BULKHEAD_RETURN_IF_ERROR(PlanContainer(inputs, container->spec.edit()));
   container->record.edit().setUser(parts.user.read());
   container->record.edit().setLogPath(container->spec.read().getLogPath());
-  BULKHEAD_RETURN_IF_ERROR(Launch(fiber, broker, container, pod, parts));
+  BULKHEAD_RETURN_IF_ERROR(Launch(fiber, broker, *crew.launch, container, pod, parts));
   container->record.edit().setState(schema::Container::State::CREATED);
   container->phase = Phase::kActive;
   TimedStep step = fiber.Step("database: outcome");
@@ -182,8 +194,7 @@ absl::StatusOr<std::string> CreateContainer(Fiber& fiber, Broker& broker, const 
   BULKHEAD_RETURN_IF_ERROR(validate::CheckContainerConfig(config));
   BULKHEAD_ASSIGN_OR_RETURN(PodPtr pod, broker.state.FindPod(pod_id));
   auto held_pod = pod->mutex.Acquire(fiber);
-  if (pod->phase != Phase::kActive ||
-      pod->record.read().getState() != schema::Pod::State::READY) {
+  if (pod->phase != Phase::kActive || pod->record.read().getState() != schema::Pod::State::READY) {
     return absl::FailedPreconditionError(absl::StrCat("pod sandbox ", pod->id, ": is not ready"));
   }
   if (ContainerPtr existing = broker.state.FindContainerByKey(ContainerKey(pod->id, config))) {
@@ -199,8 +210,7 @@ absl::StatusOr<std::string> CreateContainer(Fiber& fiber, Broker& broker, const 
       RuntimeChoice runtime,
       ChooseRuntime(broker.config, pod->record.read().getConfig().getHandler().cStr()));
 
-  ContainerPtr container =
-      NewContainer(broker, *pod, config, image.read(), runtime);
+  ContainerPtr container = NewContainer(broker, *pod, config, image.read(), runtime);
   auto held = container->mutex.Acquire(fiber);
   {
     TimedStep step = fiber.Step("database: intent");

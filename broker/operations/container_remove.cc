@@ -23,6 +23,8 @@ absl::Status DeleteFromRuntime(Fiber& fiber, Broker& broker, const ContainerObje
 absl::Status DestroyContainer(Fiber& fiber, Broker& broker, const ContainerPtr& container) {
   container->phase = Phase::kRemoving;
   BULKHEAD_RETURN_IF_ERROR(broker.state.Save(container));
+  BULKHEAD_ASSIGN_OR_RETURN(auto remover,
+                            Worker::Begin(fiber, broker.spawner, security::Kind::kRemove));
   BULKHEAD_RETURN_IF_ERROR(DeleteFromRuntime(fiber, broker, *container));
   if (container->monitor != nullptr) {
     // Its process is dead; a monitor that was never acknowledged may go now.
@@ -30,7 +32,7 @@ absl::Status DestroyContainer(Fiber& fiber, Broker& broker, const ContainerPtr& 
     container->monitor->Acknowledge(fiber).IgnoreError();
     container->monitor.reset();
   }
-  BULKHEAD_RETURN_IF_ERROR(RemoveContainerFiles(fiber, broker, container->id));
+  BULKHEAD_RETURN_IF_ERROR(RemoveContainerFiles(fiber, *remover, container->id));
   RemoveMonitorSocket(container->id);
   BULKHEAD_RETURN_IF_ERROR(broker.state.Forget(container));
   return CollectLayers(fiber, broker);

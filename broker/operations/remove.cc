@@ -2,7 +2,6 @@
 
 #include "base/ids.h"
 #include "base/status.h"
-#include "broker/spawner/worker.h"
 #include "schema/worker/remove.capnp.h"
 
 namespace bulkhead::broker {
@@ -16,10 +15,11 @@ absl::Status RunRemove(Fiber& fiber, Broker& broker, capnp::MessageBuilder& mess
 
 }  // namespace
 
-absl::Status RemoveContainerFiles(Fiber& fiber, Broker& broker, const std::string& container_id) {
+absl::Status RemoveContainerFiles(Fiber& fiber, Worker& remover, const std::string& container_id) {
   capnp::MallocMessageBuilder message;
   message.initRoot<schema::RemoveJob>().setContainer(container_id);
-  return RunRemove(fiber, broker, message);
+  BULKHEAD_RETURN_IF_ERROR(remover.Give(fiber, message));
+  return remover.Finish<schema::RemoveResult>(fiber);
 }
 
 absl::Status RemoveLayerFiles(Fiber& fiber, Broker& broker, const std::string& diff_id_hex) {

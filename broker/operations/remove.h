@@ -4,11 +4,13 @@
 
 #include "absl/status/status.h"
 #include "broker/broker.h"
+#include "broker/spawner/worker.h"
 
 namespace bulkhead::broker {
 
 // Deletes a container's upper directory, a layer, or a half-unpacked layer. Missing is success.
-absl::Status RemoveContainerFiles(Fiber& fiber, Broker& broker, const std::string& container_id);
+// remover: of kind remove, begun while something else is under way.
+absl::Status RemoveContainerFiles(Fiber& fiber, Worker& remover, const std::string& container_id);
 absl::Status RemoveLayerFiles(Fiber& fiber, Broker& broker, const std::string& diff_id_hex);
 absl::Status RemoveStaging(Fiber& fiber, Broker& broker, const std::string& name);
 

@@ -22,10 +22,8 @@ absl::Duration LimitOf(security::Kind kind, absl::Duration asked) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(Fiber& fiber, SpawnerClient& spawner,
-                                                      security::Kind kind,
-                                                      capnp::MessageBuilder& job,
-                                                      absl::Span<const int> fds, Options options) {
+absl::StatusOr<std::unique_ptr<Worker>> Worker::Begin(Fiber& fiber, SpawnerClient& spawner,
+                                                      security::Kind kind, Options options) {
   TimedStep step = fiber.Step(KindName(kind));
   TimedStep start = fiber.Step(absl::StrCat(KindName(kind), ": start"));
   BULKHEAD_ASSIGN_OR_RETURN(base::FdPair pair, base::MakeSocketPair(SOCK_STREAM));
@@ -33,11 +31,22 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(Fiber& fiber, SpawnerClien
   BULKHEAD_ASSIGN_OR_RETURN(SpawnerClient::Started started,
                             spawner.Spawn(fiber, kind, pair.second.get()));
   pair.second.Reset();
-  std::unique_ptr<Worker> worker(
-      new Worker(spawner, kind, std::move(pair.first), deadline, options.result, kj::mv(started),
-                 std::move(step), std::move(start)));
-  absl::Status sent = ipc::Send(worker->control_.get(), job, fds, deadline, fiber.waiter());
-  if (!sent.ok()) return worker->Explain(fiber, sent);
+  return std::unique_ptr<Worker>(new Worker(spawner, kind, std::move(pair.first), deadline,
+                                            options.result, kj::mv(started), std::move(step),
+                                            std::move(start)));
+}
+
+absl::Status Worker::Give(Fiber& fiber, capnp::MessageBuilder& job, absl::Span<const int> fds) {
+  absl::Status sent = ipc::Send(control_.get(), job, fds, deadline_, fiber.waiter());
+  return sent.ok() ? sent : Explain(fiber, sent);
+}
+
+absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(Fiber& fiber, SpawnerClient& spawner,
+                                                      security::Kind kind,
+                                                      capnp::MessageBuilder& job,
+                                                      absl::Span<const int> fds, Options options) {
+  BULKHEAD_ASSIGN_OR_RETURN(std::unique_ptr<Worker> worker, Begin(fiber, spawner, kind, options));
+  BULKHEAD_RETURN_IF_ERROR(worker->Give(fiber, job, fds));
   return worker;
 }
 
@@ -60,6 +69,8 @@ Worker::Worker(SpawnerClient& spawner, security::Kind kind, base::UniqueFd contr
 Worker::~Worker() {
   if (!answered_) spawner_.Kill(id_);
 }
+
+absl::string_view Worker::name() const { return KindName(kind_); }
 
 absl::StatusOr<ipc::Received> Worker::Receive(Fiber& fiber) {
   // The hello says that the worker is confined; the answer follows.

@@ -24,7 +24,16 @@ class Worker {
     ipc::Limits result = {};  // how big the answer may be, and with how many fds
   };
 
-  // Sends kind's worker its job. fds stay the caller's.
+  // A worker without a job yet: it starts and confines itself while the caller prepares the job.
+  static absl::StatusOr<std::unique_ptr<Worker>> Begin(Fiber& fiber, SpawnerClient& spawner,
+                                                       security::Kind kind, Options options);
+  static absl::StatusOr<std::unique_ptr<Worker>> Begin(Fiber& fiber, SpawnerClient& spawner,
+                                                       security::Kind kind) {
+    return Begin(fiber, spawner, kind, Options());
+  }
+  // Sends its job to one that Begin made. fds stay the caller's.
+  absl::Status Give(Fiber& fiber, capnp::MessageBuilder& job, absl::Span<const int> fds = {});
+  // Both at once.
   static absl::StatusOr<std::unique_ptr<Worker>> Start(Fiber& fiber, SpawnerClient& spawner,
                                                        security::Kind kind,
                                                        capnp::MessageBuilder& job,
@@ -53,8 +62,11 @@ class Worker {
   absl::Status FinishWhatever(Fiber& fiber, F take) {
     absl::StatusOr<ipc::Received> answer = Receive(fiber);
     if (!answer.ok()) return answer.status();
-    return ipc::Guarded(
-        [&]() -> absl::Status { return take(answer->template As<Result>(), answer->fds()); });
+    return ipc::Guarded([&]() -> absl::Status {
+      auto reader = answer->template As<Result>();
+      if constexpr (requires { reader.getSteps(); }) fiber.AddSteps(name(), reader.getSteps());
+      return take(reader, answer->fds());
+    });
   }
   template <typename Result>
   absl::Status Finish(Fiber& fiber) {
@@ -68,6 +80,7 @@ class Worker {
   Worker(SpawnerClient& spawner, security::Kind kind, base::UniqueFd control,
          base::Deadline deadline, ipc::Limits limits, SpawnerClient::Started started,
          TimedStep step, TimedStep start);
+  absl::string_view name() const;
   absl::StatusOr<ipc::Received> Receive(Fiber& fiber);
   absl::Status Explain(Fiber& fiber, const absl::Status& why);
 

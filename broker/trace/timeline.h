@@ -31,6 +31,10 @@ struct Timeline {
   int64_t begin_us = MonotonicMicros();
   int64_t total_us = 0;
   std::vector<Step> steps;
+
+  void Add(std::string name, int64_t step_begin_us, int64_t end_us) {
+    if (steps.size() < kMaxSteps) steps.push_back({std::move(name), step_begin_us, end_us});
+  }
 };
 
 // The last operations, oldest first.

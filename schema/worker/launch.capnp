@@ -41,6 +41,7 @@ struct LaunchResult {
   exitCode @4 :Int32;
   configDigest @5 :Common.Digest;
   # create: SHA-256 of the config.json written
+  steps @6 :List(Common.Step);
 }
 
 struct Process {

@@ -65,6 +65,17 @@ TEST_F(Command, ImageList) {
   EXPECT_THAT(list.out, HasSubstr(kImage));
 }
 
+TEST_F(Command, TraceShowsWhereTheTimeWent) {
+  ASSERT_EQ(node().Bulkhead({"run", kImage, "--", "/bin/true"}).code, 0);
+  Output text = node().Bulkhead({"trace"});
+  EXPECT_EQ(text.code, 0) << text.err;
+  EXPECT_THAT(text.out, HasSubstr("CreateContainer"));
+  EXPECT_THAT(text.out, HasSubstr("launch: runtime create"));
+  Output chrome = node().Bulkhead({"trace", "--chrome"});
+  EXPECT_THAT(chrome.out, HasSubstr("\"name\": \"StartContainer\""));
+  EXPECT_EQ(node().Bulkhead({"trace", "0000"}).out, "");
+}
+
 TEST_F(Command, DirectoriesOpenToOthersAreRefused) {
   ASSERT_THAT(node().Down(), IsOk());
   std::string state = node().root_dir() + "/state";

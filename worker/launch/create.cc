@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/mount.h"
 #include "base/status.h"
+#include "worker/common/steps.h"
 #include "worker/launch/config.h"
 #include "worker/launch/facts.h"
 #include "worker/launch/log_file.h"
@@ -182,11 +183,15 @@ absl::Status Build(schema::LaunchJob::Reader job, const Place& place, Inputs in,
   BULKHEAD_ASSIGN_OR_RETURN(const std::string config, ConfigJson(spec, facts));
   container->config_digest = Sha256(config);
   BULKHEAD_ASSIGN_OR_RETURN(container->log, OpenLog(spec.getLogPath()));
+  worker::MarkStep("compose config.json");
   BULKHEAD_RETURN_IF_ERROR(MakeBundle(place, in.volumes));
+  worker::MarkStep("make the bundle");
   BULKHEAD_RETURN_IF_ERROR(AttachAll(place, in));
   BULKHEAD_RETURN_IF_ERROR(WriteBundleFile(place, kConfigFile, config));
+  worker::MarkStep("attach mounts");
   BULKHEAD_ASSIGN_OR_RETURN(Stdio stdio, Stdio::Make(spec));
   BULKHEAD_RETURN_IF_ERROR(RunCreate(*container, place, stdio));
+  worker::MarkStep("runtime create");
   BULKHEAD_RETURN_IF_ERROR(stdio.Finish());
   BULKHEAD_RETURN_IF_ERROR(FindProcess(place, container));
   const Promise promise = {.pid = container->pid,
@@ -198,6 +203,7 @@ absl::Status Build(schema::LaunchJob::Reader job, const Place& place, Inputs in,
   BULKHEAD_RETURN_IF_ERROR(SavePromise(place, promise));
   // Still the same process: else the runtime may have joined a stranger's namespace.
   BULKHEAD_RETURN_IF_ERROR(TargetPid(spec, in.target).status());
+  worker::MarkStep("compare with the promise");
   container->out = std::move(stdio.out);
   container->err = std::move(stdio.err);
   container->in = std::move(stdio.in);

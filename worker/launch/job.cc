@@ -12,6 +12,7 @@
 #include "base/deadline.h"
 #include "base/status.h"
 #include "ipc/status_codec.h"
+#include "worker/common/steps.h"
 #include "worker/launch/exec.h"
 #include "worker/launch/runtime.h"
 #include "worker/launch/verify.h"
@@ -61,7 +62,9 @@ absl::Status CheckStarted(const Place& place) {
 absl::Status Start(schema::LaunchJob::Reader job, const Place& place) {
   BULKHEAD_ASSIGN_OR_RETURN(Runtime runtime, Runtime::Open(job, place));
   BULKHEAD_RETURN_IF_ERROR(runtime.Call({"start", place.container_id}, kStartPatience));
+  worker::MarkStep("runtime start");
   const absl::Status promise = CheckStarted(place);
+  worker::MarkStep("compare with the promise");
   if (!promise.ok())
     runtime.Call({"kill", place.container_id, "KILL"}, kDeletePatience).IgnoreError();
   return promise;
@@ -73,12 +76,14 @@ absl::Status Delete(schema::LaunchJob::Reader job, const Place& place) {
   BULKHEAD_ASSIGN_OR_RETURN(Runtime runtime, Runtime::Open(job, place));
   BULKHEAD_RETURN_IF_ERROR(
       runtime.Call({"delete", "--force", place.container_id}, kDeletePatience));
+  worker::MarkStep("runtime delete");
   return RemoveBundle(place);
 }
 
 absl::Status Exec(schema::LaunchJob::Reader job, const Place& place,
                   schema::LaunchResult::Builder result) {
   absl::StatusOr<ExecOutput> output = ExecInContainer(job, place);
+  worker::MarkStep("runtime exec");
   if (!output.ok()) return output.status();
   const auto bytes = [](const std::string& text) {
     return kj::arrayPtr(reinterpret_cast<const uint8_t*>(text.data()), text.size());
@@ -106,6 +111,7 @@ absl::Status Dispatch(schema::LaunchJob::Reader job, std::vector<base::UniqueFd>
                       std::unique_ptr<Created>* created) {
   BULKHEAD_ASSIGN_OR_RETURN(const Place place, FindPlace(job, root, run));
   BULKHEAD_RETURN_IF_ERROR(HideUnified(job.getCgroupMode()));
+  worker::MarkStep("hide the unified cgroup");
   switch (job.which()) {
     case schema::LaunchJob::CREATE: {
       BULKHEAD_ASSIGN_OR_RETURN(*created, Create(job, place, std::move(fds), result));
@@ -127,7 +133,9 @@ std::unique_ptr<Created> RunLaunchJob(schema::LaunchJob::Reader job,
                                       std::vector<base::UniqueFd> fds, int root, int run,
                                       schema::LaunchResult::Builder result) {
   std::unique_ptr<Created> created;
+  worker::MarkStep("wait for the job");
   ipc::WriteStatus(Dispatch(job, std::move(fds), root, run, result, &created), result.initStatus());
+  worker::WriteSteps(result.initSteps(worker::StepCount()));
   return created;
 }
 

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <capnp/list.h>
+
+#include "absl/strings/string_view.h"
+#include "schema/common.capnp.h"
+
+// Where a worker's time went, for its answer. A worker has one job, so there is one list.
+namespace bulkhead::worker {
+
+// Ends a step that began with the last mark, or with the process's first look at the clock.
+// name: a literal; at most 16 are kept.
+void MarkStep(const char* name);
+
+size_t StepCount();
+void WriteSteps(capnp::List<schema::Step>::Builder steps);
+
+}  // namespace bulkhead::worker
