@@ -58,7 +58,7 @@ function(bulkhead_program NAME)
   add_executable(${NAME} ${ARG_SOURCES})
   target_link_libraries(${NAME} PRIVATE ${ARG_DEPS})
   if(BULKHEAD_STATIC AND NOT ARG_DYNAMIC)
-    target_link_options(${NAME} PRIVATE -static-pie)
+    target_link_options(${NAME} PRIVATE -static-pie -Wl,--gc-sections)
     set_target_properties(${NAME} PROPERTIES
       RULE_LAUNCH_LINK "${CMAKE_SOURCE_DIR}/cmake/static_link.sh")
   else()

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "security/profile.h"
 
 namespace bulkhead::security {
@@ -17,7 +18,11 @@ std::vector<Syscall> EffectiveRows(const Profile& profile);
 // architectures (i386, x32) end it too. INTERNAL: rows that contradict each other.
 absl::StatusOr<std::vector<sock_filter>> ComputeFilter(const Profile& profile);
 
+// The same, computed when the program was built (write_filters.cc), so that a worker neither spends
+// time on it at its start nor memory for as long as it lives. Empty for a kind that has no filter.
+absl::Span<const sock_filter> CompiledFilter(Kind kind);
+
 // For good, for this thread and those that it will make. Needs no_new_privs.
-absl::Status InstallFilter(const std::vector<sock_filter>& filter);
+absl::Status InstallFilter(absl::Span<const sock_filter> filter);
 
 }  // namespace bulkhead::security

@@ -72,9 +72,9 @@ class FilterTest : public ::testing::TestWithParam<const Profile*> {
 #ifdef BULKHEAD_SANITIZED
     GTEST_SKIP() << "filters of sanitizer builds are looser";
 #endif
-    absl::StatusOr<std::vector<sock_filter>> filter = ComputeFilter(*GetParam());
-    ASSERT_TRUE(filter.ok()) << filter.status();
-    filter_ = *std::move(filter);
+    const absl::Span<const sock_filter> filter = CompiledFilter(GetParam()->kind);
+    ASSERT_FALSE(filter.empty());
+    filter_.assign(filter.begin(), filter.end());
   }
   uint32_t Action(int number, const Arguments& arguments = {}) {
     return Evaluate(filter_, Call(number, arguments));
@@ -90,6 +90,14 @@ TEST_P(FilterTest, AllowsWhatTheTableSaysAndNothingElse) {
           << "call " << number << " with " << absl::StrJoin(arguments, ", ");
     }
   }
+}
+
+// What was computed while building is what this table gives now.
+TEST_P(FilterTest, IsTheTables) {
+  const absl::StatusOr<std::vector<sock_filter>> computed = ComputeFilter(*GetParam());
+  ASSERT_TRUE(computed.ok()) << computed.status();
+  ASSERT_EQ(filter_.size(), computed->size());
+  EXPECT_EQ(memcmp(filter_.data(), computed->data(), filter_.size() * sizeof(sock_filter)), 0);
 }
 
 TEST_P(FilterTest, RefusesOtherArchitectures) {
