@@ -75,6 +75,11 @@ void LogWriter::Finish(Stream stream) {
   Flush();
 }
 
+void LogWriter::GiveBackMemory() {
+  out_.shrink_to_fit();
+  for (std::string& pending : pending_) pending.shrink_to_fit();
+}
+
 void LogWriter::AddLine(Stream stream, char tag, absl::string_view text) {
   if (!log_) return;
   out_.append(FormatTime(clock_()));

@@ -29,6 +29,9 @@ class LogWriter {
   // From now on to this file: rotation. No line is torn by it.
   void Reopen(base::UniqueFd log) { log_ = std::move(log); }
 
+  // For when nothing has come for a while.
+  void GiveBackMemory();
+
   // Bytes of log lines that the file did not take.
   uint64_t dropped() const { return dropped_; }
 

@@ -1,23 +1,21 @@
 #include "worker/monitor/monitor.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_split.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "ipc/guard.h"
 #include "ipc/message.h"
+#include "worker/monitor/facts.h"
+#include "worker/monitor/rest.h"
 
 namespace bulkhead::monitor {
 namespace {
@@ -36,32 +34,8 @@ constexpr int kUnknownExit = 255;
 constexpr absl::Duration kPeerPatience = absl::Milliseconds(200);
 // How long output may go on after the end, where a process outside the container holds the stream.
 constexpr absl::Duration kDrainPatience = absl::Seconds(1);
-
-int ExitCode(int status) {
-  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
-// Whether the kernel's counter of OOM kills in this cgroup is above 0. A cgroup that is gone has no
-// say.
-bool SawOomKill(int memory_events) {
-  char text[1024];
-  const ssize_t got = pread(memory_events, text, sizeof(text), 0);
-  if (got <= 0) return false;
-  for (absl::string_view line :
-       absl::StrSplit(absl::string_view(text, static_cast<size_t>(got)), '\n')) {
-    const std::pair<absl::string_view, absl::string_view> pair = absl::StrSplit(line, ' ');
-    uint64_t count = 0;
-    if (pair.first == "oom_kill" && absl::SimpleAtoi(pair.second, &count)) return count > 0;
-  }
-  return false;
-}
-
-bool IsLogFile(int fd) {
-  struct stat st;
-  const int flags = fcntl(fd, F_GETFL);
-  return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && flags >= 0 && (flags & O_APPEND) != 0 &&
-         (flags & O_ACCMODE) != O_RDONLY;
-}
+// After this long without anything to do, memory is given back.
+constexpr int kRestAfterMs = 2000;
 
 }  // namespace
 
@@ -80,8 +54,10 @@ absl::Status Monitor::Run() {
   Reap();  // whatever ended before the signal was watched
   while (!Done()) {
     epoll_event events[8];
-    const int count = epoll_wait(epoll_.get(), events, std::size(events), drain_.PollTimeout());
+    const int count = epoll_wait(epoll_.get(), events, std::size(events), Patience());
     if (count < 0 && errno != EINTR) return base::ErrnoStatus("epoll_wait");
+    if (count == 0 && !resting_ && !exited_) Rest();
+    resting_ = count == 0;
     for (int i = 0; i < count; ++i) Handle(events[i].data.u64);
     MaybeAnnounce();
     DropClosed();
@@ -90,13 +66,19 @@ absl::Status Monitor::Run() {
   return absl::OkStatus();
 }
 
+int Monitor::Patience() const {
+  const int drain = drain_.PollTimeout();
+  return drain < 0 && !resting_ ? kRestAfterMs : drain;
+}
+
+void Monitor::Rest() {
+  log_.GiveBackMemory();
+  buffer_.reset();
+  GiveBackMemory();
+}
+
 absl::Status Monitor::Prepare() {
-  for (int number : {SIGPIPE, SIGTERM, SIGINT, SIGHUP, SIGQUIT}) signal(number, SIG_IGN);
-  sigset_t children;
-  sigemptyset(&children);
-  sigaddset(&children, SIGCHLD);
-  sigprocmask(SIG_BLOCK, &children, nullptr);
-  signals_.Reset(signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK));
+  signals_ = WatchSignals();
   if (!signals_) return base::ErrnoStatus("signalfd");
   epoll_.Reset(epoll_create1(EPOLL_CLOEXEC));
   if (!epoll_) return base::ErrnoStatus("epoll_create1");
@@ -136,12 +118,12 @@ void Monitor::Handle(uint64_t tag) {
 }
 
 void Monitor::ReadStream(Stream stream) {
-  static char buffer[kReadBytes];
   const UniqueFd& fd = streams_[static_cast<size_t>(stream)];
   if (!fd) return;
-  const ssize_t got = read(fd.get(), buffer, sizeof(buffer));
+  if (!buffer_) buffer_.reset(new char[kReadBytes]);  // not touched before it is filled
+  const ssize_t got = read(fd.get(), buffer_.get(), kReadBytes);
   if (got > 0) {
-    const absl::string_view bytes(buffer, static_cast<size_t>(got));
+    const absl::string_view bytes(buffer_.get(), static_cast<size_t>(got));
     log_.Append(stream, bytes);
     attachments_.Send(stream == Stream::kStderr ? ipc::AttachTag::kStderr : ipc::AttachTag::kStdout,
                       bytes);
@@ -261,7 +243,8 @@ void Monitor::MarkStarted() {
 // one, or after the end, closing it says all.
 void Monitor::Attach(schema::MonitorRequest::Attach::Reader request, std::vector<UniqueFd>& fds) {
   if (fds.size() != 1 || announced_) return;
-  attachments_.Add(std::move(fds[0]), {request.getStdin(), request.getStdout(), request.getStderr()});
+  attachments_.Add(std::move(fds[0]),
+                   {request.getStdin(), request.getStdout(), request.getStderr()});
 }
 
 void Monitor::ReopenLog(std::vector<UniqueFd>& fds) {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <list>
+#include <memory>
 
 #include "absl/status/status.h"
 #include "base/deadline.h"
@@ -48,6 +49,8 @@ class Monitor {
   };
 
   absl::Status Prepare();
+  int Patience() const;  // of the event loop, in milliseconds
+  void Rest();
   absl::Status Watch(int fd, uint64_t tag);
   void Handle(uint64_t tag);
   bool Done() const { return announced_ && acknowledged_; }
@@ -83,8 +86,10 @@ class Monitor {
   std::list<Connection> connections_;
 
   schema::MonitorState::State state_ = schema::MonitorState::State::CREATED;
-  bool exited_ = false;     // the process is gone
-  bool announced_ = false;  // its output is written as well, so watchers know
+  std::unique_ptr<char[]> buffer_;  // what is read of a stream; absent while resting
+  bool resting_ = false;            // memory was given back, and nothing has happened since
+  bool exited_ = false;             // the process is gone
+  bool announced_ = false;          // its output is written as well, so watchers know
   bool acknowledged_ = false;
   int exit_code_ = 0;
   bool oom_killed_ = false;
