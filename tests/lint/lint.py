@@ -18,11 +18,12 @@ import subprocess
 import sys
 
 SOURCES = {".cc", ".h"}
-OURS = {"base", "broker", "frontend", "ipc", "schema", "security", "spawner", "tests", "tools",
+OURS = {"audit", "base", "broker", "frontend", "ipc", "schema", "security", "spawner", "tests", "tools",
         "validate", "worker"}
 # Which of our folders a folder may include, besides itself. Tests may include what they test.
 MAY_INCLUDE = {
     "base": set(),
+    "audit": {"base"},
     "ipc": {"base", "schema"},
     "validate": {"base", "schema", "security"},
     "security": {"base", "ipc", "schema"},
@@ -30,7 +31,7 @@ MAY_INCLUDE = {
     "broker": {"base", "ipc", "schema", "security", "validate"},
     "frontend": {"base", "ipc", "schema", "security", "validate"},
     "worker": {"base", "ipc", "schema", "security", "validate"},
-    "tools": {"base", "ipc", "schema", "security", "validate"},
+    "tools": {"audit", "base", "ipc", "schema", "security", "validate"},
     "schema": {"schema"},
     "tests": OURS,
 }

@@ -1,0 +1,97 @@
+#include "audit/keys.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "audit/entry.h"
+#include "base/fs.h"
+#include "base/ids.h"
+#include "base/status.h"
+
+namespace bulkhead::audit {
+namespace {
+
+constexpr char kSignKeyFile[] = "sign.key";
+constexpr char kEpochKeyFile[] = "epoch.key";
+constexpr char kNew[] = "new";
+constexpr size_t kMaxKeyFile = 256;
+
+absl::StatusOr<std::string> Read(int directory, const std::string& name) {
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd fd, base::OpenAt(directory, name, O_RDONLY | O_NOFOLLOW,
+                                                            base::Resolve::kBeneathNoSymlinks));
+  return base::ReadAll(fd.get(), kMaxKeyFile);
+}
+
+// In whole or not at all, and durable.
+absl::Status Replace(int directory, const std::string& name, absl::string_view text, mode_t mode) {
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd fd,
+                            base::OpenAt(directory, kNew, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW,
+                                         base::Resolve::kBeneathNoSymlinks, mode));
+  BULKHEAD_RETURN_IF_ERROR(base::WriteAll(fd.get(), text));
+  if (fsync(fd.get()) != 0) return base::ErrnoStatus(absl::StrCat("write ", name));
+  if (renameat(directory, kNew, directory, name.c_str()) != 0) {
+    return base::ErrnoStatus(absl::StrCat("rename to ", name));
+  }
+  if (fsync(directory) != 0) return base::ErrnoStatus("write the audit directory");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<EpochKey> ParseEpoch(absl::string_view text) {
+  const std::vector<std::string> words = absl::StrSplit(absl::StripAsciiWhitespace(text), ' ');
+  EpochKey key;
+  if (words.size() != 2 || !absl::SimpleAtoi(words[0], &key.epoch)) {
+    return absl::DataLossError("epoch.key: not a number and a key");
+  }
+  key.key = base::FromHex(words[1]);
+  if (key.key.size() != kKeyBytes) return absl::DataLossError("epoch.key: not 32 bytes");
+  return key;
+}
+
+}  // namespace
+
+absl::StatusOr<Signer> LoadOrMakeSigner(int directory) {
+  absl::StatusOr<std::string> seed = Read(directory, kSignKeyFile);
+  if (seed.ok()) return Signer::FromSeed(*seed);
+  if (!absl::IsNotFound(seed.status())) return seed.status();
+  BULKHEAD_ASSIGN_OR_RETURN(const std::string made, RandomBytes(kKeyBytes));
+  BULKHEAD_ASSIGN_OR_RETURN(Signer signer, Signer::FromSeed(made));
+  BULKHEAD_RETURN_IF_ERROR(Replace(directory, kPublicKeyFile,
+                                   absl::StrCat(absl::BytesToHexString(signer.public_key()), "\n"),
+                                   0644));
+  BULKHEAD_RETURN_IF_ERROR(Replace(directory, kSignKeyFile, made, 0600));
+  return signer;
+}
+
+absl::StatusOr<EpochKey> LoadOrMakeEpoch(int directory) {
+  absl::StatusOr<std::string> text = Read(directory, kEpochKeyFile);
+  if (text.ok()) return ParseEpoch(*text);
+  if (!absl::IsNotFound(text.status())) return text.status();
+  EpochKey first;
+  BULKHEAD_ASSIGN_OR_RETURN(first.key, RandomBytes(kKeyBytes));
+  BULKHEAD_RETURN_IF_ERROR(Replace(directory, kInitialKeyFile,
+                                   absl::StrCat(absl::BytesToHexString(first.key), "\n"), 0600));
+  BULKHEAD_RETURN_IF_ERROR(StoreEpoch(directory, first));
+  return first;
+}
+
+absl::Status StoreEpoch(int directory, const EpochKey& key) {
+  return Replace(directory, kEpochKeyFile,
+                 absl::StrCat(key.epoch, " ", absl::BytesToHexString(key.key), "\n"), 0600);
+}
+
+absl::StatusOr<std::string> ReadHexFile(int directory, const std::string& name, size_t bytes) {
+  BULKHEAD_ASSIGN_OR_RETURN(const std::string text, Read(directory, name));
+  std::string decoded = base::FromHex(absl::StripAsciiWhitespace(text));
+  if (decoded.size() != bytes) return absl::DataLossError(absl::StrCat(name, ": not a key"));
+  return decoded;
+}
+
+}  // namespace bulkhead::audit
