@@ -3,6 +3,7 @@
 #include <string>
 
 #include "base/unique_fd.h"
+#include "broker/audit/audit_link.h"
 #include "broker/fiber.h"
 #include "broker/spawner/spawner_client.h"
 #include "broker/state/state.h"
@@ -38,6 +39,7 @@ struct Broker {
   schema::Config::Reader config;
   State& state;
   SpawnerClient& spawner;
+  AuditLink& audit;
   OwnDirectories& directories;
   std::string boot_id;  // 16 bytes
   KeyedMutex keys = {};  // orders operations that have no object yet, by what they are about

@@ -82,6 +82,24 @@ class Fiber {
   }
   [[nodiscard]] TimedStep Step(absl::string_view name) { return TimedStep(timeline_, name); }
 
+  // The audit record of what this fiber is about to do: no worker gets a job before it is durable.
+  void SetIntent(kj::Promise<absl::Status> recorded) { intent_ = recorded.fork(); }
+  // What is done from here on takes back what this fiber did: it needs no record of its own, and
+  // must go on where none can be made.
+  void BeginUndo() { intent_ = nullptr; }
+  // UNAVAILABLE: it could not be recorded. OK at once where nothing has to be.
+  absl::Status AwaitIntent() {
+    KJ_IF_MAYBE (intent, intent_) {
+      TimedStep step = Step("audit: intent");
+      constexpr absl::Duration kPatience = absl::Seconds(30);
+      absl::Status recorded = absl::UnavailableError("the audit log does not answer");
+      WaitFor(intent->addBranch().then([&](absl::Status status) { recorded = status; }), kPatience);
+      if (!recorded.ok()) return recorded;
+      intent_ = nullptr;
+    }
+    return absl::OkStatus();
+  }
+
   template <typename T>
   T Wait(kj::Promise<T> promise) {
     return promise.wait(scope_);
@@ -104,6 +122,7 @@ class Fiber {
   kj::WaitScope& scope_;
   ipc::AsyncWaiter waiter_;
   std::shared_ptr<Timeline> timeline_;
+  kj::Maybe<kj::ForkedPromise<absl::Status>> intent_;
 };
 
 template <typename F>

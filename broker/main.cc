@@ -31,6 +31,7 @@ constexpr int kControlFd = 3;
 constexpr int kSpawnerFd = 4;
 constexpr int kAdminFd = 5;
 constexpr int kConfigFd = 6;
+constexpr int kAuditFd = 7;  // where the audit log is on
 
 constexpr size_t kMaxConfigBytes = 1 << 20;
 
@@ -67,10 +68,15 @@ absl::Status Run(const Record<schema::Config>& config, const std::string& boot_i
   Loop loop(io);
   SpawnerClient spawner(loop, base::UniqueFd(kSpawnerFd), std::move(writer));
   loop.Add(spawner.Serve());
+  AuditLink audit(loop, base::UniqueFd(config.read().getAudit().getOn() ? kAuditFd : -1),
+                  config.read().getAudit().getProceed() ? AuditLink::OnFailure::kProceed
+                                                        : AuditLink::OnFailure::kRefuse);
+  loop.Add(audit.Serve());
   Broker broker{.loop = loop,
                 .config = config.read(),
                 .state = *state,
                 .spawner = spawner,
+                .audit = audit,
                 .directories = directories,
                 .boot_id = boot_id};
   auto done = loop.Run([&](Fiber& fiber) {

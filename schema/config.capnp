@@ -19,6 +19,13 @@ struct Config {
   sandboxImage @9 :Text;
   # Reported as pinned where set; no sandbox needs an image.
   runtimeUserAgent @10 :Text;
+  audit @11 :Audit;
+}
+
+struct Audit {
+  on @0 :Bool;
+  proceed @1 :Bool;
+  # What cannot be recorded is done all the same; otherwise it is refused.
 }
 
 struct Runtime {

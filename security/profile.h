@@ -16,6 +16,7 @@ enum class Kind : uint32_t {
   kFrontend = 1,
   kBroker = 2,
   kSpawner = 3,
+  kAuditor = 5,
   kFetch = 10,
   kManifest = 11,
   kImport = 12,
@@ -182,6 +183,7 @@ const Profile* FindProfile(absl::string_view name);
 extern const Profile kFrontendProfile;
 extern const Profile kBrokerProfile;
 extern const Profile kSpawnerProfile;
+extern const Profile kAuditorProfile;
 extern const Profile kFetchProfile;
 extern const Profile kManifestProfile;
 extern const Profile kImportProfile;
@@ -201,6 +203,7 @@ extern const Profile kInitProfile;
 // Fixed uids, below the range that dynamic users take; packaging reserves them by name.
 inline constexpr uid_t kFrontendUid = 59101;
 inline constexpr uid_t kBrokerUid = 59102;
+inline constexpr uid_t kAuditorUid = 59104;
 inline constexpr uid_t kFetchUid = 59110;
 inline constexpr uid_t kParseUid =
     59111;  // manifest, import, user, cni: each in namespaces of its own

@@ -24,6 +24,7 @@ constexpr Command kCommands[] = {
     {"run", "run one container and stream its output", bulkhead::tools::RunRun},
     {"image", "import, list, pull and remove images", bulkhead::tools::RunImage},
     {"status", "what the runtime holds, and whether it is ready", bulkhead::tools::RunStatus},
+    {"audit", "verify the audit log, or print it", bulkhead::tools::RunAudit},
     {"trace", "where the time of the last operations went, step by step", bulkhead::tools::RunTrace},
     {"privileges", "what each process may do, from the compiled-in tables",
      bulkhead::tools::RunPrivileges},

@@ -159,7 +159,12 @@ absl::Status Launch(Fiber& fiber, Broker& broker, Worker& worker, const Containe
   FillLaunch(broker, *container, job);
   job.setCreate(container->spec.read());
   BULKHEAD_RETURN_IF_ERROR(worker.Give(fiber, message, fds));
-  BULKHEAD_RETURN_IF_ERROR(worker.Finish<schema::LaunchResult>(fiber));
+  BULKHEAD_RETURN_IF_ERROR(worker.Finish<schema::LaunchResult>(
+      fiber, [&](schema::LaunchResult::Reader result, std::vector<base::UniqueFd>&) {
+        auto digest = result.getConfigDigest().getBytes();
+        container->config_digest.assign(digest.begin(), digest.end());
+        return absl::OkStatus();
+      }));
   TimedStep step = fiber.Step("monitor: first answer");
   return WatchContainer(fiber, broker, container);
 }
@@ -218,6 +223,7 @@ absl::StatusOr<std::string> CreateContainer(Fiber& fiber, Broker& broker, const 
   }
   absl::Status built = BuildContainer(fiber, broker, *pod, container, image.read().getConfig());
   if (!built.ok()) {
+    fiber.BeginUndo();
     absl::Status undone = DestroyContainer(fiber, broker, container);
     if (!undone.ok()) {
       base::Log(base::Severity::kError, "could not undo a container",

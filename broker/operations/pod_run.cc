@@ -105,6 +105,7 @@ absl::StatusOr<std::string> RunPod(Fiber& fiber, Broker& broker, schema::PodConf
   BULKHEAD_RETURN_IF_ERROR(broker.state.Save(pod));
   absl::Status built = BuildPod(fiber, broker, pod);
   if (!built.ok()) {
+    fiber.BeginUndo();
     absl::Status undone = DestroyPod(fiber, broker, pod);
     if (!undone.ok()) {
       base::Log(base::Severity::kError, "could not undo a pod",

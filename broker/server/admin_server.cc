@@ -2,6 +2,7 @@
 
 #include "absl/strings/match.h"
 #include "base/status.h"
+#include "broker/audit/operation.h"
 #include "broker/operations/image.h"
 #include "broker/operations/pod.h"
 #include "broker/server/answer.h"
@@ -56,7 +57,9 @@ kj::Promise<void> AdminServer::importImage(ImportImageContext context) {
         return Answer(
             broker_.loop, context,
             [this, fd, reference](Fiber& fiber) {
-              return ImportImages(fiber, broker_, fd->get(), reference->read());
+              return Operation(fiber, broker_, "ImportImage", "", Operation::Actor::ADMIN)
+                  .Of(reference->read())
+                  .Run([&] { return ImportImages(fiber, broker_, fd->get(), reference->read()); });
             },
             [](auto results, const std::vector<std::string>& ids) {
               auto list = results.initImageIds(ids.size());
@@ -85,8 +88,11 @@ kj::Promise<void> AdminServer::status(StatusContext context) {
 }
 
 kj::Promise<void> AdminServer::stopAll(StopAllContext context) {
-  return Answer(broker_.loop, context,
-                [this](Fiber& fiber) { return StopAllPods(fiber, broker_); });
+  return Answer(broker_.loop, context, [this](Fiber& fiber) {
+    return Operation(fiber, broker_, "StopAll", "", Operation::Actor::ADMIN).Run([&] {
+      return StopAllPods(fiber, broker_);
+    });
+  });
 }
 
 kj::Promise<void> AdminServer::timelines(TimelinesContext context) {

@@ -1,8 +1,8 @@
+#include "broker/audit/operation.h"
 #include "broker/operations/container.h"
 #include "broker/server/answer.h"
 #include "broker/server/broker_server.h"
 #include "broker/server/filter.h"
-#include "broker/trace/traced.h"
 
 namespace bulkhead::broker {
 namespace {
@@ -19,8 +19,9 @@ kj::Promise<void> BrokerServer::createContainer(CreateContainerContext context) 
   return Answer(
       broker_.loop, context,
       [this, pod_id, config](Fiber& fiber) {
-        return Traced(fiber, broker_, "CreateContainer", pod_id)
-            .EndWithId(CreateContainer(fiber, broker_, pod_id, config->read()));
+        return Operation(fiber, broker_, "CreateContainer", pod_id)
+            .Of(config->read())
+            .RunForId([&] { return CreateContainer(fiber, broker_, pod_id, config->read()); });
       },
       [](auto results, const std::string& id) { results.setId(id); });
 }
@@ -28,7 +29,9 @@ kj::Promise<void> BrokerServer::createContainer(CreateContainerContext context) 
 kj::Promise<void> BrokerServer::startContainer(StartContainerContext context) {
   std::string id = context.getParams().getId();
   return Answer(broker_.loop, context, [this, id](Fiber& fiber) {
-    return Traced(fiber, broker_, "StartContainer", id).End(StartContainer(fiber, broker_, id));
+    return Operation(fiber, broker_, "StartContainer", id).Run([&] {
+      return StartContainer(fiber, broker_, id);
+    });
   });
 }
 
@@ -36,15 +39,18 @@ kj::Promise<void> BrokerServer::stopContainer(StopContainerContext context) {
   std::string id = context.getParams().getId();
   absl::Duration grace = absl::Seconds(context.getParams().getTimeoutSeconds());
   return Answer(broker_.loop, context, [this, id, grace](Fiber& fiber) {
-    return Traced(fiber, broker_, "StopContainer", id)
-        .End(StopContainer(fiber, broker_, id, grace));
+    return Operation(fiber, broker_, "StopContainer", id).Run([&] {
+      return StopContainer(fiber, broker_, id, grace);
+    });
   });
 }
 
 kj::Promise<void> BrokerServer::removeContainer(RemoveContainerContext context) {
   std::string id = context.getParams().getId();
   return Answer(broker_.loop, context, [this, id](Fiber& fiber) {
-    return Traced(fiber, broker_, "RemoveContainer", id).End(RemoveContainer(fiber, broker_, id));
+    return Operation(fiber, broker_, "RemoveContainer", id).Run([&] {
+      return RemoveContainer(fiber, broker_, id);
+    });
   });
 }
 
@@ -81,9 +87,10 @@ kj::Promise<void> BrokerServer::execSync(ExecSyncContext context) {
       [this, params](Fiber& fiber) {
         auto asked = params->read();
         std::string id = asked.getId().cStr();
-        return Traced(fiber, broker_, "ExecSync", id)
-            .End(ExecSync(fiber, broker_, id, asked.getArgv(),
-                          absl::Seconds(asked.getTimeoutSeconds())));
+        return Operation(fiber, broker_, "ExecSync", id).WithArguments(asked.getArgv()).Run([&] {
+          return ExecSync(fiber, broker_, id, asked.getArgv(),
+                          absl::Seconds(asked.getTimeoutSeconds()));
+        });
       },
       [](auto results, const ExecResult& result) {
         results.setStdout(Bytes(result.out));

@@ -1,7 +1,7 @@
+#include "broker/audit/operation.h"
 #include "broker/operations/image.h"
 #include "broker/server/answer.h"
 #include "broker/server/broker_server.h"
-#include "broker/trace/traced.h"
 
 namespace bulkhead::broker {
 
@@ -11,8 +11,9 @@ kj::Promise<void> BrokerServer::pullImage(PullImageContext context) {
   return Answer(
       broker_.loop, context,
       [this, reference](Fiber& fiber) {
-        return Traced(fiber, broker_, "PullImage")
-            .End(PullImage(fiber, broker_, reference->read()));
+        return Operation(fiber, broker_, "PullImage").Of(reference->read()).Run([&] {
+          return PullImage(fiber, broker_, reference->read());
+        });
       },
       [](auto results, const std::string& id) { results.setImageId(id); });
 }
@@ -42,8 +43,11 @@ kj::Promise<void> BrokerServer::listImages(ListImagesContext context) {
 
 kj::Promise<void> BrokerServer::removeImage(RemoveImageContext context) {
   std::string name = context.getParams().getImage();
-  return Answer(broker_.loop, context,
-                [this, name](Fiber& fiber) { return RemoveImage(fiber, broker_, name); });
+  return Answer(broker_.loop, context, [this, name](Fiber& fiber) {
+    return Operation(fiber, broker_, "RemoveImage").OfImage(name).Run([&] {
+      return RemoveImage(fiber, broker_, name);
+    });
+  });
 }
 
 kj::Promise<void> BrokerServer::imageFsInfo(ImageFsInfoContext context) {

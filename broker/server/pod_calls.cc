@@ -1,10 +1,10 @@
+#include "broker/audit/operation.h"
 #include "broker/operations/network.h"
 #include "broker/operations/pod.h"
 #include "broker/plan/container_spec.h"
 #include "broker/server/answer.h"
 #include "broker/server/broker_server.h"
 #include "broker/server/filter.h"
-#include "broker/trace/traced.h"
 
 namespace bulkhead::broker {
 namespace {
@@ -38,8 +38,9 @@ kj::Promise<void> BrokerServer::runPodSandbox(RunPodSandboxContext context) {
   return Answer(
       broker_.loop, context,
       [this, config](Fiber& fiber) {
-        return Traced(fiber, broker_, "RunPodSandbox")
-            .EndWithId(RunPod(fiber, broker_, config->read()));
+        return Operation(fiber, broker_, "RunPodSandbox").Of(config->read()).RunForId([&] {
+          return RunPod(fiber, broker_, config->read());
+        });
       },
       [](auto results, const std::string& id) { results.setId(id); });
 }
@@ -47,14 +48,18 @@ kj::Promise<void> BrokerServer::runPodSandbox(RunPodSandboxContext context) {
 kj::Promise<void> BrokerServer::stopPodSandbox(StopPodSandboxContext context) {
   std::string id = context.getParams().getId();
   return Answer(broker_.loop, context, [this, id](Fiber& fiber) {
-    return Traced(fiber, broker_, "StopPodSandbox", id).End(StopPod(fiber, broker_, id));
+    return Operation(fiber, broker_, "StopPodSandbox", id).Run([&] {
+      return StopPod(fiber, broker_, id);
+    });
   });
 }
 
 kj::Promise<void> BrokerServer::removePodSandbox(RemovePodSandboxContext context) {
   std::string id = context.getParams().getId();
   return Answer(broker_.loop, context, [this, id](Fiber& fiber) {
-    return Traced(fiber, broker_, "RemovePodSandbox", id).End(RemovePod(fiber, broker_, id));
+    return Operation(fiber, broker_, "RemovePodSandbox", id).Run([&] {
+      return RemovePod(fiber, broker_, id);
+    });
   });
 }
 

@@ -37,6 +37,7 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Begin(Fiber& fiber, SpawnerClien
 }
 
 absl::Status Worker::Give(Fiber& fiber, capnp::MessageBuilder& job, absl::Span<const int> fds) {
+  BULKHEAD_RETURN_IF_ERROR(fiber.AwaitIntent());
   absl::Status sent = ipc::Send(control_.get(), job, fds, deadline_, fiber.waiter());
   return sent.ok() ? sent : Explain(fiber, sent);
 }

@@ -41,6 +41,7 @@ struct ContainerObject {
   Phase phase = Phase::kCreating;
   FiberMutex mutex;  // orders start, stop and remove
   std::shared_ptr<MonitorLink> monitor;
+  std::string config_digest;  // SHA-256 of its config.json; empty: made before this process began
 };
 using ContainerPtr = std::shared_ptr<ContainerObject>;
 

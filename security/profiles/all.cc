@@ -4,10 +4,10 @@ namespace bulkhead::security {
 namespace {
 
 constexpr const Profile* kAll[] = {
-    &kFrontendProfile, &kBrokerProfile,  &kSpawnerProfile, &kFetchProfile,  &kManifestProfile,
-    &kImportProfile,   &kInflateProfile, &kUnpackProfile,  &kUserProfile,   &kMountProfile,
-    &kSandboxProfile,  &kCniProfile,     &kNetworkProfile, &kLaunchProfile, &kMonitorProfile,
-    &kSignalProfile,   &kRemoveProfile,  &kInitProfile,
+    &kFrontendProfile, &kBrokerProfile,  &kSpawnerProfile, &kAuditorProfile, &kFetchProfile,
+    &kManifestProfile, &kImportProfile,  &kInflateProfile, &kUnpackProfile,  &kUserProfile,
+    &kMountProfile,    &kSandboxProfile, &kCniProfile,     &kNetworkProfile, &kLaunchProfile,
+    &kMonitorProfile,  &kSignalProfile,  &kRemoveProfile,  &kInitProfile,
 };
 
 }  // namespace

@@ -22,6 +22,7 @@ constexpr FdRow kFds[] = {
     {4, "socket to the spawner"},
     {5, "the admin listening socket"},
     {6, "the configuration, a sealed memfd"},
+    {.fd = 7, .what = "socket to the auditor; absent where the audit log is off", .optional = true},
 };
 constexpr const SyscallSet* kSets[] = {&kRuntimeSet, &kSocketSet, &kFileSet, &kTreeSet,
                                        &kEventLoopSet};

@@ -18,12 +18,13 @@ import subprocess
 import sys
 
 SOURCES = {".cc", ".h"}
-OURS = {"audit", "base", "broker", "frontend", "ipc", "schema", "security", "spawner", "tests", "tools",
+OURS = {"audit", "auditor", "base", "broker", "frontend", "ipc", "schema", "security", "spawner", "tests", "tools",
         "validate", "worker"}
 # Which of our folders a folder may include, besides itself. Tests may include what they test.
 MAY_INCLUDE = {
     "base": set(),
     "audit": {"base"},
+    "auditor": {"audit", "base", "security"},
     "ipc": {"base", "schema"},
     "validate": {"base", "schema", "security"},
     "security": {"base", "ipc", "schema"},
@@ -144,7 +145,7 @@ class Linter:
         if len(kinds) < 10:
             self.complain("security/profile.h", 1, "no kinds found")
         for kind in kinds:
-            daemon = kind in ("frontend", "broker", "spawner")
+            daemon = kind in ("frontend", "broker", "spawner", "auditor")
             self.must_exist(f"security/profiles/{kind}.cc", f"table of {kind}")
             main = f"{kind}/main.cc" if daemon else f"worker/{kind}/main.cc"
             if self.must_exist(main, f"main of {kind}"):

@@ -17,6 +17,7 @@ int RunUp(Words words);
 int RunRun(Words words);
 int RunImage(Words words);
 int RunStatus(Words words);
+int RunAudit(Words words);
 int RunTrace(Words words);
 int RunPrivileges(Words words);
 int RunConfig(Words words);

@@ -90,6 +90,12 @@ absl::StatusOr<Supervisor::Parts> PrepareParts(const Settings& settings, Held* h
   mode_t mode = settings.allowed_uids.empty() ? 0660 : 0666;
   BULKHEAD_ASSIGN_OR_RETURN(parts.cri_socket, ListenAt(CriSocket(settings), mode));
   BULKHEAD_ASSIGN_OR_RETURN(parts.admin_socket, ListenAt(AdminSocket(settings), 0600));
+  if (settings.audit) {
+    BULKHEAD_ASSIGN_OR_RETURN(
+        parts.audit_directory,
+        base::OpenAt(AT_FDCWD, settings.root_dir + "/audit", O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+                     base::Resolve::kHost));
+  }
   parts.places = {settings.root_dir, settings.run_dir};
   return parts;
 }

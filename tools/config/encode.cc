@@ -36,6 +36,11 @@ void EncodeRegistries(const Settings& settings, schema::Config::Builder out) {
   }
 }
 
+void EncodeAudit(const Settings& settings, schema::Audit::Builder out) {
+  out.setOn(settings.audit);
+  out.setProceed(settings.audit_proceed);
+}
+
 schema::Host::CgroupMode Encode(base::CgroupMode mode) {
   switch (mode) {
     case base::CgroupMode::kV1:
@@ -70,6 +75,7 @@ void EncodeConfig(const Settings& settings, const Host& host, const RuntimeVersi
   }
   EncodeRegistries(settings, out);
   EncodeHost(host, out.initHost());
+  EncodeAudit(settings, out.initAudit());
   auto uids = out.initAllowedUids(settings.allowed_uids.size());
   for (size_t i = 0; i < settings.allowed_uids.size(); ++i) uids.set(i, settings.allowed_uids[i]);
   out.setSandboxImage(settings.sandbox_image);

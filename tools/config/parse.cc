@@ -16,8 +16,8 @@ constexpr size_t kMaxRuntimeNameBytes = 63;
 // "<run_dir>/admin.sock" has to fit into a socket address (108 bytes) with room for longer names.
 constexpr size_t kMaxRunDirBytes = 80;
 // What the root and run directories hold besides one directory a runtime.
-constexpr std::array<absl::string_view, 7> kReservedNames = {
-    "state", "blobs", "ingest", "layers", "containers", "pods", "monitor"};
+constexpr std::array<absl::string_view, 8> kReservedNames = {
+    "audit", "state", "blobs", "ingest", "layers", "containers", "pods", "monitor"};
 
 // One known key and what it does to T; a key that no row names is an error.
 template <typename T>
@@ -106,7 +106,27 @@ absl::Status ApplyCni(const Value& value, Settings* settings) {
   return ApplyTable<Settings>(value, kCniKeys, settings);
 }
 
+absl::Status ApplyAuditFailure(const Value& value, Settings* settings) {
+  std::string text;
+  BULKHEAD_RETURN_IF_ERROR(value.Text(&text));
+  if (text != "refuse" && text != "proceed") {
+    return value.Error("must be \"refuse\" or \"proceed\"");
+  }
+  settings->audit_proceed = text == "proceed";
+  return absl::OkStatus();
+}
+
+constexpr Key<Settings> kAuditKeys[] = {
+    {"enabled", [](const Value& v, Settings* s) { return v.Flag(&s->audit); }},
+    {"on_failure", ApplyAuditFailure},
+};
+
+absl::Status ApplyAudit(const Value& value, Settings* settings) {
+  return ApplyTable<Settings>(value, kAuditKeys, settings);
+}
+
 constexpr Key<Settings> kTopKeys[] = {
+    {"audit", ApplyAudit},
     {"root_dir", [](const Value& v, Settings* s) { return v.Path(&s->root_dir); }},
     {"run_dir", [](const Value& v, Settings* s) { return v.Path(&s->run_dir); }},
     {"default_runtime", [](const Value& v, Settings* s) { return v.Text(&s->default_runtime); }},

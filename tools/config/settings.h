@@ -38,6 +38,8 @@ struct Settings {
   std::map<std::string, std::vector<EndpointSettings>> registries;
   std::vector<uint32_t> allowed_uids;
   std::string sandbox_image;
+  bool audit = true;
+  bool audit_proceed = false;  // do what cannot be recorded
 };
 
 // Reads file, then file + ".d/*.toml" in name order: a later value replaces an earlier one, tables

@@ -25,6 +25,7 @@ struct Directory {
 // The root directory lets others pass, not look: the layers' and containers' owners go through it.
 constexpr Directory kRootDirectories[] = {
     {"", 0, 0711},
+    {"audit", security::kAuditorUid, 0700},
     {"state", security::kBrokerUid, 0700},
     {"blobs", security::kBrokerUid, 0700},
     {"blobs/sha256", security::kBrokerUid, 0700},

@@ -38,6 +38,7 @@ std::string HowEnded(int status) {
 Supervisor::Supervisor(Parts parts)
     : parts_(std::move(parts)),
       spawner_(security::kSpawnerProfile, "bulkhead-spawner"),
+      auditor_(security::kAuditorProfile, "bulkhead-auditor"),
       broker_(security::kBrokerProfile, "bulkhead-broker"),
       frontend_(security::kFrontendProfile, "bulkhead-frontend"),
       back_off_(kFirstBackOff) {
@@ -64,7 +65,10 @@ absl::Status Supervisor::StartFrom(Level level) {
 
 void Supervisor::KillFrom(Level level) {
   frontend_.Kill();
-  if (level >= Level::kBroker) broker_.Kill();
+  if (level >= Level::kBroker) {
+    broker_.Kill();
+    auditor_.Stop(0, kStopPatience);  // it closes the log once the broker's socket is gone
+  }
   if (level >= Level::kSpawner) spawner_.Kill();
 }
 
@@ -92,14 +96,30 @@ absl::Status Supervisor::StartSpawner() {
   return absl::OkStatus();
 }
 
+absl::Status Supervisor::StartAuditor(base::UniqueFd* audit_socket) {
+  if (!parts_.audit_directory) return absl::OkStatus();
+  BULKHEAD_ASSIGN_OR_RETURN(base::FdPair records, base::MakeSocketPair(SOCK_SEQPACKET));
+  // An open file of its own: the lock on the log belongs to it.
+  const base::UniqueFd directory(
+      openat(parts_.audit_directory.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return base::ErrnoStatus("open the audit directory");
+  BULKHEAD_RETURN_IF_ERROR(
+      auditor_.Start(parts_.programs.get(), {records.second.get(), directory.get()}));
+  *audit_socket = std::move(records.first);
+  return Inspect(auditor_);
+}
+
 absl::Status Supervisor::StartBroker() {
+  base::UniqueFd audit;
+  BULKHEAD_RETURN_IF_ERROR(StartAuditor(&audit));
   BULKHEAD_ASSIGN_OR_RETURN(base::FdPair requests, base::MakeSocketPair(SOCK_SEQPACKET));
   BULKHEAD_ASSIGN_OR_RETURN(base::FdPair control, base::MakeSocketPair(SOCK_SEQPACKET));
   BULKHEAD_RETURN_IF_ERROR(SendFd(spawner_control_.get(), 'B', requests.second.get()));
   BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd config, OpenConfig());
-  BULKHEAD_RETURN_IF_ERROR(broker_.Start(
-      parts_.programs.get(),
-      {control.second.get(), requests.first.get(), parts_.admin_socket.get(), config.get()}));
+  std::vector<int> fds = {control.second.get(), requests.first.get(), parts_.admin_socket.get(),
+                          config.get()};
+  if (audit) fds.push_back(audit.get());
+  BULKHEAD_RETURN_IF_ERROR(broker_.Start(parts_.programs.get(), std::move(fds)));
   broker_control_ = std::move(control.first);
   // Ours would keep the broker's end open when the broker is gone.
   control.second.Reset();
@@ -154,6 +174,7 @@ void Supervisor::Stop() {
   frontend_.Stop(SIGTERM, kStopPatience);
   broker_control_.Reset();
   broker_.Stop(0, kStopPatience);
+  auditor_.Stop(0, kStopPatience);
   spawner_control_.Reset();
   spawner_.Stop(0, kStopPatience);
   Reap();
@@ -172,12 +193,15 @@ void Supervisor::Reap() {
   int status = 0;
   while (pid_t pid = waitpid(-1, &status, WNOHANG)) {
     if (pid < 0) break;
-    Child* children[] = {&frontend_, &broker_, &spawner_};
-    for (size_t i = 0; i < 3; ++i) {
-      if (!children[i]->Reaped(pid)) continue;
+    const std::pair<Child*, Level> children[] = {{&frontend_, Level::kFrontend},
+                                                 {&auditor_, Level::kBroker},
+                                                 {&broker_, Level::kBroker},
+                                                 {&spawner_, Level::kSpawner}};
+    for (const auto& [child, level] : children) {
+      if (!child->Reaped(pid)) continue;
       base::Log(base::Severity::kError, "process ended",
-                {{"process", children[i]->name()}, {"pid", pid}, {"how", HowEnded(status)}});
-      NoteDeath(static_cast<Level>(i));
+                {{"process", child->name()}, {"pid", pid}, {"how", HowEnded(status)}});
+      NoteDeath(level);
     }
   }
 }

@@ -15,10 +15,11 @@ namespace bulkhead::tools {
 class Supervisor {
  public:
   struct Parts {
-    base::UniqueFd programs;      // O_PATH directory that holds the programs
-    base::UniqueFd config;        // sealed memfd
-    base::UniqueFd cri_socket;    // listening
-    base::UniqueFd admin_socket;  // listening
+    base::UniqueFd programs;         // O_PATH directory that holds the programs
+    base::UniqueFd config;           // sealed memfd
+    base::UniqueFd cri_socket;       // listening
+    base::UniqueFd admin_socket;     // listening
+    base::UniqueFd audit_directory;  // empty: no audit log
     security::Places places;
   };
   // SIGTERM, SIGINT and SIGCHLD must be blocked already; this takes them from a signalfd.
@@ -39,6 +40,8 @@ class Supervisor {
   absl::Status StartFrom(Level level);
   void KillFrom(Level level);
   absl::Status StartSpawner();
+  // audit_socket: the broker's end; empty where the audit log is off.
+  absl::Status StartAuditor(base::UniqueFd* audit_socket);
   absl::Status StartBroker();
   absl::Status StartFrontend();
   absl::Status AwaitBroker();
@@ -52,6 +55,7 @@ class Supervisor {
   Parts parts_;
   base::UniqueFd signals_;
   Child spawner_;
+  Child auditor_;  // goes and comes with the broker
   Child broker_;
   Child frontend_;
   base::UniqueFd spawner_control_;  // SOCK_SEQPACKET, 'B' + fd
