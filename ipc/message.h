@@ -21,7 +21,7 @@ namespace bulkhead::ipc {
 
 inline constexpr size_t kMaxMessageBytes = 1 << 20;
 inline constexpr uint32_t kMaxSegments = 16;
-inline constexpr int kMaxFds = 64;
+inline constexpr int kMaxFds = 250;  // the kernel passes 253 at once
 
 struct Limits {
   size_t max_bytes = kMaxMessageBytes;

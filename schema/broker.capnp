@@ -31,16 +31,21 @@ interface Broker {
                                      containers :List(C.Container));
   listPodSandboxes @5 (filter :P.PodFilter) -> (status :Common.Status, pods :List(P.Pod));
 
-  createContainer @6 (podId :Text, config :C.ContainerConfig) -> (status :Common.Status, id :Text);
+  createContainer @6 (podId :Text, config :C.ContainerConfig, pod :P.PodIdentity)
+      -> (status :Common.Status, id :Text);
   # Leaves the container's process waiting to be started. Idempotent by (pod, name, attempt).
-  # NOT_FOUND: pod or image; FAILED_PRECONDITION: pod not ready.
+  # pod: whom the caller takes podId for, where it says so; INVALID_ARGUMENT where it is another.
+  # NOT_FOUND: pod, image, device; FAILED_PRECONDITION: pod not ready, or the node cannot give what is asked for.
 
   startContainer @7 (id :Text) -> (status :Common.Status);
   stopContainer @8 (id :Text, timeoutSeconds :Int64) -> (status :Common.Status);
   # The stop signal, then SIGKILL after the timeout. Idempotent; unknown is success.
   removeContainer @9 (id :Text) -> (status :Common.Status);
   # Kills it if it runs. Idempotent; unknown is success.
-  containerStatus @10 (id :Text) -> (status :Common.Status, container :C.Container, image :I.Image);
+  containerStatus @10 (id :Text, verbose :Bool)
+      -> (status :Common.Status, container :C.Container, image :I.Image, specification :Data);
+  # specification: where verbose, the container's config.json as the runtime got it; none where it is gone or
+  # over 512 KiB.
   listContainers @11 (filter :C.ContainerFilter) -> (status :Common.Status,
                                                      containers :List(C.Container));
 

@@ -20,6 +20,12 @@ struct Config {
   # Reported as pinned where set; no sandbox needs an image.
   runtimeUserAgent @10 :Text;
   audit @11 :Audit;
+  imageRules @12 :List(ImageRule);
+  # The runtime of pods without a handler: the first rule that matches the image, before the default.
+  seccompRoot @13 :Text;     # Localhost profiles lie below it; empty: anywhere
+  cdiSpecDirs @14 :List(Text);
+  # Later ones win over earlier ones.
+  cdiHooks @15 :List(Text);  # absolute paths of programs that CDI hooks may run; others are refused
 }
 
 struct Audit {
@@ -28,12 +34,27 @@ struct Audit {
   # What cannot be recorded is done all the same; otherwise it is refused.
 }
 
+struct ImageRule {
+  pattern @0 :Text;          # glob over "repository[:tag]", with "docker.io/" and "library/" left out
+  runtime @1 :Text;          # name of an entry of runtimes
+  preset @2 :Text;           # of which preset it comes; empty: the administrator's own
+}
+
 struct Runtime {
   name @0 :Text;             # the handler's name, [a-z0-9-]{1,63}
   type @1 :Type;
   path @2 :Text;             # absolute path of the OCI runtime's program
   version @3 :Text;          # as the program printed it at start; empty: not found
+  features @4 :Features;
   enum Type { oci @0; lxc @1; proxmox @2; }
+
+  struct Features {
+    # What the program says of itself (`features`, OCI runtime-spec 1.1), asked once at start.
+    known @0 :Bool;          # false: it has no such command; the rest is what its version is known for
+    ociVersionMax @1 :Text;
+    idmapMounts @2 :Bool;
+    seccompFlags @3 :List(Text);
+  }
 }
 
 struct Registry {
@@ -54,6 +75,9 @@ struct Host {
   cgroupMode @0 :CgroupMode;
   cgroupDriver @1 :CgroupDriver;
   kernel @2 :Text;
+  selinux @3 :Bool;          # enabled in the kernel
+  apparmor @4 :Bool;
+  hostname @5 :Text;         # as it was at start
   enum CgroupMode {
     v1 @0;                   # v1 hierarchies alone
     hybrid @1;               # v1 hierarchies plus a cgroup2 mount, hidden from the OCI runtime

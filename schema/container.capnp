@@ -28,14 +28,21 @@ struct ContainerConfig {
   resources @16 :Resources;
   security @17 :SecurityContext;
   stopSignal @18 :Int32;     # Linux signal number; 0: the image's, else SIGTERM
+  cdiDevices @19 :List(Text);  # qualified names, "vendor.com/class=name"
 }
 
 struct Mount {
   containerPath @0 :Text;    # absolute, clean
-  hostPath @1 :Text;         # absolute, clean
+  hostPath @1 :Text;         # absolute, clean; empty where image is set
   readonly @2 :Bool;
   propagation @3 :Propagation;
   recursiveReadOnly @4 :Bool;
+  image @5 :Text;            # as the store knows it: the mount shows this image's files
+  imageSubPath @6 :Text;     # relative, clean; empty: all of it
+  userSpecifiedImage @7 :Text;
+  options @8 :UInt64;
+  # What the kernel is told of the mount beyond the above: MOUNT_ATTR_* of validate/mount_options.h, no others.
+  selinuxRelabel @9 :Bool;
   enum Propagation { private @0; hostToContainer @1; bidirectional @2; }
 }
 
@@ -94,6 +101,17 @@ struct SecurityContext {
   readonlyPaths @19 :List(Text);
   seccomp @20 :SecurityProfile;
   hasSeccomp @21 :Bool;      # false: unconfined, as CRI's silence means
+  ambientCapabilities @22 :UInt64;
+  # Kept by a process that is not root, and inheritable with it; a subset of what the container gets.
+  selinux @23 :SelinuxLabel;
+  apparmorProfile @24 :Text; # name of a profile that the kernel has; empty: none asked for
+
+  struct SelinuxLabel {
+    user @0 :Text;
+    role @1 :Text;
+    type @2 :Text;
+    level @3 :Text;
+  }
 }
 
 struct Container {
@@ -119,6 +137,15 @@ struct Container {
   stopSignal @18 :Int32;
   layers @19 :List(Common.Digest);
   # diffIDs of its rootfs, lowest first: they stay while the container does, whatever becomes of the image.
+  imageMounts @20 :List(ImageMount);
+  pid @21 :Int32;            # of its first process on the node, to be shown; nothing acts on it
+
+  struct ImageMount {
+    # An image that the container sees as a volume, in the order of the mounts that name one. Its layers stay too.
+    mount @0 :UInt32;        # which of the config's mounts
+    imageId @1 :Text;
+    layers @2 :List(Common.Digest);
+  }
 
   enum State { created @0; running @1; exited @2; unknown @3; }
 }

@@ -39,6 +39,14 @@ struct PodConfig {
   # Only node for now: a pod user namespace is refused.
 }
 
+struct PodIdentity {
+  # Of PodConfig, what tells one sandbox from another. An empty name: not given.
+  name @0 :Text;
+  namespace @1 :Text;
+  uid @2 :Text;
+  attempt @3 :UInt32;
+}
+
 struct PortMapping {
   protocol @0 :Protocol;
   containerPort @1 :UInt16;

@@ -32,6 +32,9 @@ enum class Kind : uint32_t {
   kSignal = 22,
   kRemove = 23,
   kInit = 24,
+  kNodefile = 25,
+  kNodeconfig = 26,
+  kCopyup = 27,
 };
 
 struct Cap {
@@ -199,6 +202,9 @@ extern const Profile kMonitorProfile;
 extern const Profile kSignalProfile;
 extern const Profile kRemoveProfile;
 extern const Profile kInitProfile;
+extern const Profile kNodefileProfile;
+extern const Profile kNodeconfigProfile;
+extern const Profile kCopyupProfile;
 
 // Fixed uids, below the range that dynamic users take; packaging reserves them by name.
 inline constexpr uid_t kFrontendUid = 59101;
@@ -206,7 +212,7 @@ inline constexpr uid_t kBrokerUid = 59102;
 inline constexpr uid_t kAuditorUid = 59104;
 inline constexpr uid_t kFetchUid = 59110;
 inline constexpr uid_t kParseUid =
-    59111;  // manifest, import, user, cni: each in namespaces of its own
+    59111;  // manifest, import, user, cni, nodeconfig: each in namespaces of its own
 inline constexpr uid_t kInflateUid = 59112;
 inline constexpr uid_t kMonitorUid = 59113;
 

@@ -15,7 +15,7 @@
 #include "base/clean_path.h"
 #include "base/ids.h"
 #include "base/status.h"
-#include "validate/reference.h"
+#include "validate/mounts.h"
 #include "validate/security_context.h"
 #include "validate/text.h"
 
@@ -23,8 +23,6 @@ namespace bulkhead::validate {
 namespace {
 
 using schema::ContainerConfig;
-using schema::Device;
-using schema::Mount;
 using schema::Resources;
 
 constexpr size_t kMaxNameBytes = 253;
@@ -32,8 +30,6 @@ constexpr size_t kMaxImageBytes = 1024;
 constexpr size_t kMaxArguments = 4096;
 constexpr size_t kMaxArgumentBytes = 1 << 20;
 constexpr size_t kMaxEnvs = 8192;
-constexpr size_t kMaxMounts = 1024;
-constexpr size_t kMaxDevices = 256;
 constexpr size_t kMaxHugepageSizes = 16;
 constexpr size_t kMaxUnified = 64;
 constexpr size_t kMaxUnifiedBytes = 16 << 10;
@@ -53,18 +49,6 @@ absl::Status CheckWords(absl::string_view field, capnp::List<capnp::Text>::Reade
   return absl::OkStatus();
 }
 
-// An image id, or a reference in the one form that the store knows.
-absl::Status CheckImage(absl::string_view image) {
-  constexpr absl::string_view kField = "config.image.image";
-  BULKHEAD_RETURN_IF_ERROR(CheckName(kField, image, kMaxImageBytes));
-  if (LooksLikeImageId(image)) return absl::OkStatus();
-  capnp::MallocMessageBuilder message;
-  auto reference = message.initRoot<schema::ImageReference>();
-  BULKHEAD_RETURN_IF_ERROR(ParseReference(kField, image, reference));
-  if (FormatReference(reference) != image) return Refuse(kField, "the name is not normalised");
-  return absl::OkStatus();
-}
-
 absl::Status CheckEnvs(capnp::List<schema::KeyValue>::Reader envs) {
   constexpr absl::string_view kField = "config.envs";
   BULKHEAD_RETURN_IF_ERROR(CheckCount(kField, envs.size(), kMaxEnvs));
@@ -80,55 +64,6 @@ absl::Status CheckEnvs(capnp::List<schema::KeyValue>::Reader envs) {
     bytes += key.size() + value.size() + 2;
   }
   if (bytes > kMaxArgumentBytes) return Refuse(kField, "more than 1 MiB in all");
-  return absl::OkStatus();
-}
-
-absl::Status CheckMount(absl::string_view field, Mount::Reader mount) {
-  BULKHEAD_RETURN_IF_ERROR(
-      CheckPath(absl::StrCat(field, ".container_path"), View(mount.getContainerPath())));
-  if (mount.getContainerPath() == "/"_kj) {
-    return Refuse(absl::StrCat(field, ".container_path"), "must not be the root");
-  }
-  BULKHEAD_RETURN_IF_ERROR(CheckPath(absl::StrCat(field, ".host_path"), View(mount.getHostPath())));
-  if (!IsKnown(mount.getPropagation(), Mount::Propagation::BIDIRECTIONAL)) {
-    return Refuse(absl::StrCat(field, ".propagation"), "unknown");
-  }
-  if (!mount.getRecursiveReadOnly()) return absl::OkStatus();
-  if (!mount.getReadonly()) {
-    return Refuse(absl::StrCat(field, ".recursive_read_only"), "needs readonly");
-  }
-  // A mount that arrives later would be writable.
-  if (mount.getPropagation() != Mount::Propagation::PRIVATE) {
-    return Refuse(absl::StrCat(field, ".recursive_read_only"), "needs PROPAGATION_PRIVATE");
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckDevice(absl::string_view field, Device::Reader device) {
-  BULKHEAD_RETURN_IF_ERROR(
-      CheckPath(absl::StrCat(field, ".container_path"), View(device.getContainerPath())));
-  BULKHEAD_RETURN_IF_ERROR(
-      CheckPath(absl::StrCat(field, ".host_path"), View(device.getHostPath())));
-  std::string letters(View(device.getPermissions()));
-  std::sort(letters.begin(), letters.end());
-  const bool once = std::adjacent_find(letters.begin(), letters.end()) == letters.end();
-  if (letters.empty() || !once || letters.find_first_not_of("mrw") != std::string::npos) {
-    return Refuse(absl::StrCat(field, ".permissions"), "must be some of r, w and m");
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckMountsAndDevices(ContainerConfig::Reader config) {
-  BULKHEAD_RETURN_IF_ERROR(CheckCount("config.mounts", config.getMounts().size(), kMaxMounts));
-  for (size_t i = 0; i < config.getMounts().size(); ++i) {
-    BULKHEAD_RETURN_IF_ERROR(
-        CheckMount(absl::StrCat("config.mounts[", i, "]"), config.getMounts()[i]));
-  }
-  BULKHEAD_RETURN_IF_ERROR(CheckCount("config.devices", config.getDevices().size(), kMaxDevices));
-  for (size_t i = 0; i < config.getDevices().size(); ++i) {
-    BULKHEAD_RETURN_IF_ERROR(
-        CheckDevice(absl::StrCat("config.devices[", i, "]"), config.getDevices()[i]));
-  }
   return absl::OkStatus();
 }
 
@@ -237,7 +172,7 @@ absl::Status CheckArguments(absl::string_view field, capnp::List<capnp::Text>::R
 absl::Status CheckContainerConfig(ContainerConfig::Reader config) {
   BULKHEAD_RETURN_IF_ERROR(
       CheckName("config.metadata.name", View(config.getName()), kMaxNameBytes));
-  BULKHEAD_RETURN_IF_ERROR(CheckImage(View(config.getImage())));
+  BULKHEAD_RETURN_IF_ERROR(CheckImageName("config.image.image", View(config.getImage())));
   BULKHEAD_RETURN_IF_ERROR(CheckLine("config.image.user_specified_image",
                                      View(config.getUserSpecifiedImage()), kMaxImageBytes));
   BULKHEAD_RETURN_IF_ERROR(CheckWords("config.command", config.getCommand()));

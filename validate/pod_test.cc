@@ -166,8 +166,8 @@ TEST(PodConfig, NamesTheFieldOfEachRefusal) {
 TEST(PodConfig, AUserNamespaceIsForLater) {
   const absl::Status status = CheckWith([](auto c) { c.setUserNamespace(NamespaceMode::POD); });
   EXPECT_EQ(absl::StatusCode::kUnimplemented, status.code());
-  EXPECT_EQ(0u, status.message().find(
-                    "config.linux.security_context.namespace_options.userns_options:"));
+  EXPECT_EQ(
+      0u, status.message().find("config.linux.security_context.namespace_options.userns_options:"));
 }
 
 }  // namespace

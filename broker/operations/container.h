@@ -10,9 +10,11 @@
 // Operations on containers. Each may be repeated.
 namespace bulkhead::broker {
 
-// Returns the container's id; its process waits to be started.
+// Returns the container's id; its process waits to be started. meant: the pod that the caller takes pod_id for, or
+// without a name.
 absl::StatusOr<std::string> CreateContainer(Fiber& fiber, Broker& broker, const std::string& pod_id,
-                                            schema::ContainerConfig::Reader config);
+                                            schema::ContainerConfig::Reader config,
+                                            schema::PodIdentity::Reader meant);
 absl::Status StartContainer(Fiber& fiber, Broker& broker, const std::string& id);
 // The stop signal, SIGKILL after grace. Unknown and ended are success.
 absl::Status StopContainer(Fiber& fiber, Broker& broker, const std::string& id,
@@ -27,6 +29,9 @@ struct ExecResult {
 // limit zero: the longest that the broker allows.
 absl::StatusOr<ExecResult> ExecSync(Fiber& fiber, Broker& broker, const std::string& id,
                                     capnp::List<capnp::Text>::Reader argv, absl::Duration limit);
+
+// The container's config.json, to be shown. Empty where it is gone or too long.
+std::string DescribeContainer(Fiber& fiber, Broker& broker, const ContainerPtr& container);
 
 // SIGKILL, and waits for the end. For stopping a pod.
 absl::Status KillContainer(Fiber& fiber, Broker& broker, const ContainerPtr& container);

@@ -19,7 +19,11 @@ std::set<std::string> LayersInUse(const State& state) {
     for (auto layer : layers) used.insert(base::ToHex(DigestBytes(layer)));
   };
   for (const auto& [id, image] : state.images()) add(image.read().getConfig().getDiffIds());
-  for (const auto& [id, container] : state.containers()) add(container->record.read().getLayers());
+  for (const auto& [id, container] : state.containers()) {
+    auto record = container->record.read();
+    add(record.getLayers());
+    for (auto image : record.getImageMounts()) add(image.getLayers());
+  }
   return used;
 }
 

@@ -5,7 +5,7 @@
 #include "broker/monitor/monitor_link.h"
 #include "broker/operations/network.h"
 #include "broker/operations/pod.h"
-#include "broker/plan/container_spec.h"
+#include "broker/plan/runtime_choice.h"
 #include "broker/spawner/worker.h"
 #include "schema/worker/init.capnp.h"
 #include "schema/worker/sandbox.capnp.h"
@@ -97,7 +97,7 @@ absl::StatusOr<std::string> RunPod(Fiber& fiber, Broker& broker, schema::PodConf
   auto ordered = broker.keys.Acquire(fiber, key);
   if (PodPtr existing = broker.state.FindPodByKey(key)) return JoinExisting(existing, config);
   if (config.getHandler().size() > 0) {
-    BULKHEAD_RETURN_IF_ERROR(ChooseRuntime(broker.config, config.getHandler().cStr()).status());
+    BULKHEAD_RETURN_IF_ERROR(CheckHandler(broker.config, config.getHandler().cStr()));
   }
 
   PodPtr pod = NewPod(broker, config);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <csignal>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,12 +49,14 @@ void PlanEnvironment(const ContainerInputs& in, schema::Process::Builder out) {
   absl::string_view path = kDefaultPath;
   SetVariable(env, {"PATH", std::string(absl::StripPrefix(path, "PATH="))});
   if (in.config.getTty()) SetVariable(env, {"TERM", "xterm"});
+  // What `hostname` says in the container: a pod on the node's network has the node's name.
   auto pod = in.pod.getConfig();
-  if (pod.getHostname().size() > 0 && pod.getNetwork() != schema::NamespaceMode::NODE) {
-    SetVariable(env, {"HOSTNAME", pod.getHostname().cStr()});
-  }
+  bool own_name = pod.getHostname().size() > 0 && pod.getNetwork() != schema::NamespaceMode::NODE;
+  kj::StringPtr hostname = own_name ? pod.getHostname() : in.node.getHost().getHostname();
+  if (hostname.size() > 0) SetVariable(env, {"HOSTNAME", hostname.cStr()});
   AddVariables(in.image.getEnv(), env);
   AddVariables(in.config.getEnvs(), env);
+  AddVariables(in.cdi.getEnv(), env);
   auto list = out.initEnv(env.size());
   for (size_t i = 0; i < env.size(); ++i) {
     list[i].setKey(env[i].key);
@@ -85,13 +88,16 @@ absl::Status PlanArguments(const ContainerInputs& in, schema::Process::Builder o
   return absl::OkStatus();
 }
 
-uint64_t PlanCapabilities(schema::SecurityContext::Reader context) {
-  if (context.getPrivileged()) return kAllCapabilities;
-  uint64_t set = security::DefaultCapabilities();
-  if (context.getAddAllCapabilities()) set = kAllCapabilities;
-  if (context.getDropAllCapabilities()) set = 0;
-  // Named ones win over "ALL", so that dropping all and adding one leaves that one.
-  return ((set | context.getAddCapabilities()) & ~context.getDropCapabilities()) & kAllCapabilities;
+// With the groups of the devices that CDI gives, without which the user could not open them.
+void PlanUser(const ContainerInputs& in, schema::Process::Builder out) {
+  out.setUser(in.user);
+  auto gids = in.cdi.getAdditionalGids();
+  if (gids.size() == 0) return;
+  std::set<uint32_t> all(gids.begin(), gids.end());
+  for (uint32_t gid : in.user.getAdditionalGids()) all.insert(gid);
+  auto list = out.getUser().initAdditionalGids(all.size());
+  unsigned i = 0;
+  for (uint32_t gid : all) list.set(i++, gid);
 }
 
 kj::StringPtr DirectoryOf(const ContainerInputs& in) {
@@ -102,6 +108,16 @@ kj::StringPtr DirectoryOf(const ContainerInputs& in) {
 
 }  // namespace
 
+uint64_t PlanCapabilities(schema::SecurityContext::Reader context) {
+  if (context.getPrivileged()) return kAllCapabilities;
+  uint64_t set = security::DefaultCapabilities();
+  if (context.getAddAllCapabilities()) set = kAllCapabilities;
+  if (context.getDropAllCapabilities()) set = 0;
+  // Named ones win over "ALL", so that dropping all and adding one leaves that one.
+  set |= context.getAddCapabilities() | context.getAmbientCapabilities();
+  return set & ~context.getDropCapabilities() & kAllCapabilities;
+}
+
 absl::Status PlanProcess(const ContainerInputs& in, schema::Process::Builder out) {
   auto security = in.config.getSecurity();
   absl::Status status = PlanArguments(in, out);
@@ -111,8 +127,9 @@ absl::Status PlanProcess(const ContainerInputs& in, schema::Process::Builder out
   if (out.getCwd().asReader()[0] != '/') {
     return absl::InvalidArgumentError("config.working_dir: the image's is not absolute");
   }
-  out.setUser(in.user);
+  PlanUser(in, out);
   out.setCapabilities(PlanCapabilities(security));
+  out.setAmbient(security.getAmbientCapabilities() & out.getCapabilities());
   out.setNoNewPrivileges(security.getNoNewPrivs() && !security.getPrivileged());
   out.setOomScoreAdj(static_cast<int32_t>(in.config.getResources().getOomScoreAdj()));
   out.setTerminal(in.config.getTty());

@@ -1,7 +1,7 @@
 #include "broker/audit/operation.h"
 #include "broker/operations/network.h"
 #include "broker/operations/pod.h"
-#include "broker/plan/container_spec.h"
+#include "broker/plan/runtime_choice.h"
 #include "broker/server/answer.h"
 #include "broker/server/broker_server.h"
 #include "broker/server/filter.h"
@@ -24,7 +24,7 @@ kj::Promise<void> BrokerServer::status(StatusContext context) {
       [this](auto results, const NetworkState& state) {
         const absl::Status& network = state.status;
         absl::Status runtime = broker_.spawner.connected()
-                                   ? ChooseRuntime(broker_.config, "").status()
+                                   ? CheckHandler(broker_.config, "")
                                    : absl::UnavailableError("the spawner is gone");
         results.setRuntimeReady(runtime.ok());
         results.setRuntimeReason(std::string(runtime.message()));

@@ -45,8 +45,7 @@ void FromPodStatus(Pod::Reader in, v1::PodSandboxStatus* out) {
   FromLabels(config.getAnnotations(), out->mutable_annotations());
   out->set_runtime_handler(String(config.getHandler()));
 
-  v1::NamespaceOption* options =
-      out->mutable_linux()->mutable_namespaces()->mutable_options();
+  v1::NamespaceOption* options = out->mutable_linux()->mutable_namespaces()->mutable_options();
   options->set_network(FromMode(config.getNetwork()));
   options->set_pid(FromMode(config.getPid()));
   options->set_ipc(FromMode(config.getIpc()));

@@ -40,8 +40,8 @@ absl::Status ToPortMapping(const std::string& field, const v1::PortMapping& in,
 absl::Status ToPortMappings(const v1::PodSandboxConfig& in, PodConfig::Builder out) {
   auto list = out.initPortMappings(in.port_mappings_size());
   for (int i = 0; i < in.port_mappings_size(); ++i) {
-    BULKHEAD_RETURN_IF_ERROR(ToPortMapping(absl::StrCat("config.port_mappings[", i, "]"),
-                                           in.port_mappings(i), list[i]));
+    BULKHEAD_RETURN_IF_ERROR(
+        ToPortMapping(absl::StrCat("config.port_mappings[", i, "]"), in.port_mappings(i), list[i]));
   }
   return absl::OkStatus();
 }

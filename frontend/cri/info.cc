@@ -37,13 +37,21 @@ std::string PodInfo(schema::Pod::Reader pod) {
                    {"privileged", config.getPrivileged()}});
 }
 
-std::string ContainerInfo(schema::Container::Reader container) {
-  return InfoText({{"sandboxID", String(container.getPodId())},
-                   {"runtime", String(container.getRuntime())},
-                   {"runtimeChosenBy", String(container.getRuntimeRule())},
-                   {"cgroup", String(container.getCgroup())},
-                   {"layers", Digests(container.getLayers())},
-                   {"privileged", container.getConfig().getSecurity().getPrivileged()}});
+// With the names that `crictl inspect` has shown of every runtime: sandboxID, pid, runtimeSpec.
+std::string ContainerInfo(schema::Container::Reader container, capnp::Data::Reader specification) {
+  json info = {{"sandboxID", String(container.getPodId())},
+               {"pid", 0},
+               {"removing", false},
+               {"runtime", String(container.getRuntime())},
+               {"runtimeChosenBy", String(container.getRuntimeRule())},
+               {"cgroup", String(container.getCgroup())},
+               {"layers", Digests(container.getLayers())},
+               {"privileged", container.getConfig().getSecurity().getPrivileged()}};
+  if (container.getState() != schema::Container::State::EXITED) info["pid"] = container.getPid();
+  const std::string text = String(specification);
+  json spec = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (spec.is_object()) info["runtimeSpec"] = std::move(spec);
+  return InfoText(info);
 }
 
 std::string ImageInfo(schema::Image::Reader image) {

@@ -15,7 +15,8 @@ namespace bulkhead::frontend {
 std::string InfoText(const nlohmann::json& info);
 
 std::string PodInfo(schema::Pod::Reader pod);
-std::string ContainerInfo(schema::Container::Reader container);
+// specification: its config.json, or empty.
+std::string ContainerInfo(schema::Container::Reader container, capnp::Data::Reader specification);
 std::string ImageInfo(schema::Image::Reader image);
 
 }  // namespace bulkhead::frontend

@@ -1,6 +1,7 @@
+#include "base/status.h"
+
 #include <nlohmann/json.hpp>
 
-#include "base/status.h"
 #include "frontend/cri/convert_common.h"
 #include "frontend/cri/info.h"
 #include "frontend/cri/rpcs.h"
@@ -32,7 +33,13 @@ std::string Info(const Call& call) {
                          {"cgroupDriver", call.node.systemd_cgroups ? "systemd" : "cgroupfs"},
                          {"defaultRuntime", call.node.default_runtime}};
   for (const Node::Runtime& runtime : call.node.runtimes) {
-    info["runtimes"][runtime.name] = {{"version", runtime.version}};
+    info["runtimes"][runtime.name] = {{"version", runtime.version},
+                                      {"path", runtime.path},
+                                      {"ociVersionMax", runtime.oci_version_max}};
+  }
+  info["imageRules"] = nlohmann::json::array();
+  for (const Node::ImageRule& rule : call.node.image_rules) {
+    info["imageRules"].push_back({{"pattern", rule.pattern}, {"runtime", rule.runtime}});
   }
   for (const auto& [method, count] : call.counts.Read()) {
     info["calls"][method] = {{"calls", count.calls}, {"failed", count.failed}};
@@ -45,8 +52,7 @@ std::string Info(const Call& call) {
 absl::Status Status(const Call& call, const v1::StatusRequest& request,
                     v1::StatusResponse& response) {
   Question<Broker::StatusParams> question;
-  BULKHEAD_ASSIGN_OR_RETURN(const auto answer,
-                            Ask(call, &Broker::Client::statusRequest, question));
+  BULKHEAD_ASSIGN_OR_RETURN(const auto answer, Ask(call, &Broker::Client::statusRequest, question));
   const auto results = answer.results();
   v1::RuntimeStatus* status = response.mutable_status();
   AddCondition("RuntimeReady", results.getRuntimeReady(), "RuntimeNotReady",

@@ -13,6 +13,10 @@ struct MountJob {
   layers @1 :List(Common.Digest);      # diffIDs, lowest first; not empty
   readOnly @2 :Bool;                   # no upper directory at all
   volumes @3 :List(Volume);
+  images @4 :List(ImageVolume);
+  ownVolumes @5 :UInt16;
+  # How many empty directories to make for what the image declares as VOLUME, under
+  # <root_dir>/containers/<container id>/volumes.
 
   struct Volume {
     hostPath @0 :Text;                 # absolute, clean; resolved with openat2, symlinks allowed, no magic links
@@ -20,11 +24,19 @@ struct MountJob {
     recursiveReadOnly @2 :Bool;
     recursive @3 :Bool;                # with the mounts below it
     createDirectory @4 :Bool;          # make the directory where it is missing, as Docker did and kubelet expects
+    options @5 :UInt64;                # MOUNT_ATTR_* of validate/mount_options.h, no others
+  }
+
+  struct ImageVolume {
+    # The files of an image, read-only, without an upper directory.
+    layers @0 :List(Common.Digest);    # diffIDs, lowest first
+    subPath @1 :Text;                  # relative, clean; links in it stay inside the image. Empty: all of it
+    options @2 :UInt64;
   }
 }
 
 struct MountResult {
-  # fds: the rootfs, then one for each volume, in order: detached mounts.
-  status @0 :Common.Status;            # NOT_FOUND names the path of a missing volume
+  # fds, all detached mounts: the rootfs, then one for each of volumes, images and ownVolumes, in order.
+  status @0 :Common.Status;            # NOT_FOUND names the path of a missing volume or sub path
   volumeIsDirectory @1 :List(Bool);
 }

@@ -155,7 +155,7 @@ absl::Status ApplyLandlock(const Profile& profile, const Places& places) {
   return Restrict(ruleset.get());
 }
 
-absl::Status ConfineToDirectories(absl::Span<const int> directories, Access access) {
+absl::Status ConfineToDirectories(absl::Span<const int> read, absl::Span<const int> read_write) {
   if (Abi() == 0) {
     WarnMissing("worker");
     return absl::OkStatus();
@@ -165,8 +165,16 @@ absl::Status ConfineToDirectories(absl::Span<const int> directories, Access acce
                             .handled_access_net = kBindTcp | kConnectTcp,
                             .scoped = kScopeAbstract | kScopeSignal};
   BULKHEAD_ASSIGN_OR_RETURN(UniqueFd ruleset, CreateRuleset(attr));
-  for (int fd : directories) BULKHEAD_RETURN_IF_ERROR(AllowBelow(ruleset.get(), fd, access));
+  for (int fd : read) BULKHEAD_RETURN_IF_ERROR(AllowBelow(ruleset.get(), fd, Access::kRead));
+  for (int fd : read_write) {
+    BULKHEAD_RETURN_IF_ERROR(AllowBelow(ruleset.get(), fd, Access::kReadWrite));
+  }
   return Restrict(ruleset.get());
+}
+
+absl::Status ConfineToDirectories(absl::Span<const int> directories, Access access) {
+  if (access == Access::kReadWrite) return ConfineToDirectories({}, directories);
+  return ConfineToDirectories(directories, absl::Span<const int>());
 }
 
 }  // namespace bulkhead::security

@@ -54,6 +54,17 @@ def extra_layer(number, size):
     return out.getvalue()
 
 
+def own_layer(options):
+    """A layer with the files and links that the options name; a link may replace a directory of the base."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, text in options.file:
+            add(tar, name, text.encode(), 0o640)
+        for name, target in options.link:
+            add(tar, name, kind=tarfile.SYMTYPE, target=target, mode=0o777)
+    return out.getvalue()
+
+
 def digest(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
@@ -65,6 +76,8 @@ def descriptor(media_type, data):
 def make(options):
     """Returns (blobs by digest, manifest bytes, config bytes, uncompressed layers)."""
     layers = [base_layer()] + [extra_layer(i, options.layer_bytes) for i in range(options.extra_layers)]
+    if options.file or options.link:
+        layers.append(own_layer(options))
     packed = [layer if options.plain else gzip.compress(layer, 6, mtime=0) for layer in layers]
     runtime = {"Env": ["PATH=/bin", *options.env], "Cmd": options.cmd or ["/bin/sh"]}
     if options.entrypoint:
@@ -72,6 +85,10 @@ def make(options):
     for key, value in (("User", options.user), ("WorkingDir", options.workdir)):
         if value:
             runtime[key] = value
+    if options.volume:
+        runtime["Volumes"] = {path: {} for path in options.volume}
+    if options.label:
+        runtime["Labels"] = dict(label.split("=", 1) for label in options.label)
     config = json.dumps({
         "architecture": "amd64", "os": "linux", "config": runtime,
         "rootfs": {"type": "layers", "diff_ids": [digest(layer) for layer in layers]},
@@ -144,6 +161,11 @@ def main():
     parser.add_argument("--env", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--user", default="")
     parser.add_argument("--workdir", default="")
+    parser.add_argument("--volume", action="append", default=[], help="a VOLUME, repeatable")
+    parser.add_argument("--label", action="append", default=[], metavar="KEY=VALUE")
+    pair = lambda text: tuple(text.split("=", 1))
+    parser.add_argument("--file", action="append", default=[], type=pair, metavar="NAME=TEXT")
+    parser.add_argument("--link", action="append", default=[], type=pair, metavar="NAME=TARGET")
     parser.add_argument("--extra-layers", type=int, default=0, help="layers on top of busybox")
     parser.add_argument("--layer-bytes", type=int, default=0, help="size of each extra layer's file")
     options = parser.parse_args()

@@ -1,5 +1,6 @@
 #include <cstdio>
 
+#include "absl/strings/str_cat.h"
 #include "tools/commands/commands.h"
 #include "tools/host/host.h"
 
@@ -24,10 +25,22 @@ void PrintRuntimes(const Settings& settings) {
     printf("runtime %s: %s: %s\n", name.c_str(), runtime.path.c_str(),
            version.ok() ? version->c_str() : std::string(version.status().message()).c_str());
     if (!version.ok()) continue;
+    const RuntimeFeatures features = AskFeatures(runtime.path);
+    printf("  OCI runtime-spec: %s\n",
+           features.known ? absl::StrCat("up to ", features.oci_version_max).c_str()
+                          : "does not say (no `features` command); 1.0.2 is used");
     for (const std::string& hole : KnownHoles(*version)) {
       printf("  warning: known hole %s\n", hole.c_str());
     }
   }
+}
+
+void PrintImageRules(const Settings& settings) {
+  for (const ImageRuleSettings& rule : AllImageRules(settings)) {
+    printf("image rule '%s': runtime %s%s%s\n", rule.pattern.c_str(), rule.runtime.c_str(),
+           rule.preset.empty() ? "" : ", of preset ", rule.preset.c_str());
+  }
+  printf("other images: runtime %s\n", settings.default_runtime.c_str());
 }
 
 }  // namespace
@@ -52,6 +65,7 @@ int RunConfig(Words words) {
   printf("kernel %s, cgroup %s, driver %s\n", host->kernel.c_str(), ModeName(host->cgroup_mode),
          host->systemd_driver ? "systemd" : "cgroupfs");
   PrintRuntimes(*settings);
+  PrintImageRules(*settings);
   puts("configuration is valid");
   return 0;
 }

@@ -42,8 +42,8 @@ void PrepareSignals() {
   sigaction(SIGPIPE, &action, nullptr);
 }
 
-RuntimeVersions FindRuntimes(const Settings& settings) {
-  RuntimeVersions versions;
+FoundRuntimes FindRuntimes(const Settings& settings) {
+  FoundRuntimes found;
   for (const auto& [name, runtime] : settings.runtimes) {
     absl::StatusOr<std::string> version = RuntimeVersion(runtime.path);
     if (!version.ok()) {
@@ -51,14 +51,18 @@ RuntimeVersions FindRuntimes(const Settings& settings) {
                 {{"runtime", name}, {"error", version.status().ToString()}});
       continue;
     }
-    base::Log(base::Severity::kInfo, "runtime", {{"runtime", name}, {"version", *version}});
+    RuntimeFeatures features = AskFeatures(runtime.path);
+    base::Log(base::Severity::kInfo, "runtime",
+              {{"runtime", name},
+               {"version", *version},
+               {"oci", features.known ? features.oci_version_max : "does not say"}});
     for (const std::string& hole : KnownHoles(*version)) {
       base::Log(base::Severity::kWarning, "runtime has a known hole",
                 {{"runtime", name}, {"version", *version}, {"hole", hole}});
     }
-    versions[name] = *std::move(version);
+    found[name] = {*std::move(version), std::move(features)};
   }
-  return versions;
+  return found;
 }
 
 absl::StatusOr<base::UniqueFd> PrepareConfig(const Settings& settings) {

@@ -7,7 +7,19 @@ namespace {
 
 constexpr char kUserAgent[] = "bulkhead/" BULKHEAD_VERSION;
 
-void EncodeRuntimes(const Settings& settings, const RuntimeVersions& versions,
+template <typename List>
+void EncodeTexts(const std::vector<std::string>& texts, List list) {
+  for (size_t i = 0; i < texts.size(); ++i) list.set(i, texts[i]);
+}
+
+void EncodeFeatures(const RuntimeFeatures& features, schema::Runtime::Features::Builder out) {
+  out.setKnown(features.known);
+  out.setOciVersionMax(features.oci_version_max);
+  out.setIdmapMounts(features.idmap_mounts);
+  EncodeTexts(features.seccomp_flags, out.initSeccompFlags(features.seccomp_flags.size()));
+}
+
+void EncodeRuntimes(const Settings& settings, const FoundRuntimes& found_runtimes,
                     schema::Config::Builder out) {
   auto list = out.initRuntimes(settings.runtimes.size());
   unsigned i = 0;
@@ -16,7 +28,10 @@ void EncodeRuntimes(const Settings& settings, const RuntimeVersions& versions,
     entry.setName(name);
     entry.setType(schema::Runtime::Type::OCI);
     entry.setPath(runtime.path);
-    if (auto found = versions.find(name); found != versions.end()) entry.setVersion(found->second);
+    auto found = found_runtimes.find(name);
+    if (found == found_runtimes.end()) continue;
+    entry.setVersion(found->second.version);
+    EncodeFeatures(found->second.features, entry.initFeatures());
   }
 }
 
@@ -41,6 +56,16 @@ void EncodeAudit(const Settings& settings, schema::Audit::Builder out) {
   out.setProceed(settings.audit_proceed);
 }
 
+void EncodeImageRules(const Settings& settings, schema::Config::Builder out) {
+  const std::vector<ImageRuleSettings> rules = AllImageRules(settings);
+  auto list = out.initImageRules(rules.size());
+  for (size_t i = 0; i < rules.size(); ++i) {
+    list[i].setPattern(rules[i].pattern);
+    list[i].setRuntime(rules[i].runtime);
+    list[i].setPreset(rules[i].preset);
+  }
+}
+
 schema::Host::CgroupMode Encode(base::CgroupMode mode) {
   switch (mode) {
     case base::CgroupMode::kV1:
@@ -58,21 +83,25 @@ void EncodeHost(const Host& host, schema::Host::Builder out) {
   out.setCgroupDriver(host.systemd_driver ? schema::Host::CgroupDriver::SYSTEMD
                                           : schema::Host::CgroupDriver::CGROUPFS);
   out.setKernel(host.kernel);
+  out.setHostname(host.hostname);
+  out.setSelinux(host.selinux);
+  out.setApparmor(host.apparmor);
 }
 
 }  // namespace
 
-void EncodeConfig(const Settings& settings, const Host& host, const RuntimeVersions& versions,
+void EncodeConfig(const Settings& settings, const Host& host, const FoundRuntimes& found_runtimes,
                   schema::Config::Builder out) {
   out.setRootDir(settings.root_dir);
   out.setRunDir(settings.run_dir);
-  EncodeRuntimes(settings, versions, out);
+  EncodeRuntimes(settings, found_runtimes, out);
   out.setDefaultRuntime(settings.default_runtime);
   out.setCniConfDir(settings.cni_conf_dir);
-  auto bin_dirs = out.initCniBinDirs(settings.cni_bin_dirs.size());
-  for (size_t i = 0; i < settings.cni_bin_dirs.size(); ++i) {
-    bin_dirs.set(i, settings.cni_bin_dirs[i]);
-  }
+  EncodeTexts(settings.cni_bin_dirs, out.initCniBinDirs(settings.cni_bin_dirs.size()));
+  EncodeImageRules(settings, out);
+  out.setSeccompRoot(settings.seccomp_root);
+  EncodeTexts(settings.cdi_spec_dirs, out.initCdiSpecDirs(settings.cdi_spec_dirs.size()));
+  EncodeTexts(settings.cdi_hooks, out.initCdiHooks(settings.cdi_hooks.size()));
   EncodeRegistries(settings, out);
   EncodeHost(host, out.initHost());
   EncodeAudit(settings, out.initAudit());

@@ -15,6 +15,7 @@ namespace {
 constexpr size_t kMaxRuntimeNameBytes = 63;
 // "<run_dir>/admin.sock" has to fit into a socket address (108 bytes) with room for longer names.
 constexpr size_t kMaxRunDirBytes = 80;
+constexpr size_t kMaxCdiSpecDirs = 8;
 // What the root and run directories hold besides one directory a runtime.
 constexpr std::array<absl::string_view, 8> kReservedNames = {
     "audit", "state", "blobs", "ingest", "layers", "containers", "pods", "monitor"};
@@ -97,6 +98,42 @@ absl::Status ApplyRegistries(const Value& value, Settings* settings) {
   });
 }
 
+constexpr Key<ImageRuleSettings> kImageRuleKeys[] = {
+    {"pattern", [](const Value& v, ImageRuleSettings* r) { return v.Text(&r->pattern); }},
+    {"runtime", [](const Value& v, ImageRuleSettings* r) { return v.Text(&r->runtime); }},
+};
+
+absl::Status ApplyImageRules(const Value& value, Settings* settings) {
+  settings->image_rules.clear();
+  return value.EachElement([settings](absl::string_view, const Value& element) {
+    ImageRuleSettings* rule = &settings->image_rules.emplace_back();
+    BULKHEAD_RETURN_IF_ERROR(ApplyTable<ImageRuleSettings>(element, kImageRuleKeys, rule));
+    if (rule->pattern.empty() || rule->runtime.empty()) {
+      return element.Error("needs a pattern and a runtime");
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::Status ApplyImageRulePresets(const Value& value, Settings* settings) {
+  settings->image_rule_presets.clear();
+  return value.EachElement([settings](absl::string_view, const Value& element) {
+    std::string* preset = &settings->image_rule_presets.emplace_back();
+    BULKHEAD_RETURN_IF_ERROR(element.Text(preset));
+    return ImageRulePreset(*preset).empty() ? element.Error("no preset of this name")
+                                            : absl::OkStatus();
+  });
+}
+
+constexpr Key<Settings> kCdiKeys[] = {
+    {"spec_dirs", [](const Value& v, Settings* s) { return v.Paths(&s->cdi_spec_dirs); }},
+    {"hooks", [](const Value& v, Settings* s) { return v.Paths(&s->cdi_hooks); }},
+};
+
+absl::Status ApplyCdi(const Value& value, Settings* settings) {
+  return ApplyTable<Settings>(value, kCdiKeys, settings);
+}
+
 constexpr Key<Settings> kCniKeys[] = {
     {"conf_dir", [](const Value& v, Settings* s) { return v.Path(&s->cni_conf_dir); }},
     {"bin_dirs", [](const Value& v, Settings* s) { return v.Paths(&s->cni_bin_dirs); }},
@@ -135,6 +172,10 @@ constexpr Key<Settings> kTopKeys[] = {
     {"registries", ApplyRegistries},
     {"allowed_uids", [](const Value& v, Settings* s) { return v.Uids(&s->allowed_uids); }},
     {"sandbox_image", [](const Value& v, Settings* s) { return v.Text(&s->sandbox_image); }},
+    {"image_rules", ApplyImageRules},
+    {"image_rule_presets", ApplyImageRulePresets},
+    {"seccomp_root", [](const Value& v, Settings* s) { return v.Path(&s->seccomp_root); }},
+    {"cdi", ApplyCdi},
 };
 
 bool Contains(absl::string_view outer, absl::string_view inner) {
@@ -172,6 +213,15 @@ absl::Status CheckSettings(const Settings& settings) {
   if (settings.runtimes.count(settings.default_runtime) == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("default_runtime: no runtime is named '", settings.default_runtime, "'"));
+  }
+  for (const ImageRuleSettings& rule : AllImageRules(settings)) {
+    if (settings.runtimes.count(rule.runtime) > 0) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(rule.preset.empty() ? "image_rules" : "image_rule_presets", ": '",
+                     rule.pattern, "': no runtime is named '", rule.runtime, "'"));
+  }
+  if (settings.cdi_spec_dirs.size() > kMaxCdiSpecDirs) {
+    return absl::InvalidArgumentError("cdi.spec_dirs: more than 8");
   }
   return absl::OkStatus();
 }

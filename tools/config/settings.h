@@ -27,6 +27,13 @@ struct EndpointSettings {
   std::string ca_file;  // absolute, clean; empty: the system's
 };
 
+// Which images run in which runtime, where the pod names no handler.
+struct ImageRuleSettings {
+  std::string pattern;
+  std::string runtime;
+  std::string preset;  // of which preset it comes; empty: the file's own
+};
+
 // What the file says, with the defaults where it says nothing.
 struct Settings {
   std::string root_dir = "/var/lib/bulkhead";
@@ -40,7 +47,17 @@ struct Settings {
   std::string sandbox_image;
   bool audit = true;
   bool audit_proceed = false;  // do what cannot be recorded
+  std::vector<ImageRuleSettings> image_rules;  // in order; those of presets after the file's own
+  std::vector<std::string> image_rule_presets;
+  std::string seccomp_root;
+  std::vector<std::string> cdi_spec_dirs = {"/etc/cdi", "/var/run/cdi"};
+  std::vector<std::string> cdi_hooks;
 };
+
+// The rules of a preset; empty: there is none of that name.
+std::vector<ImageRuleSettings> ImageRulePreset(absl::string_view name);
+// The file's own rules, then those of its presets.
+std::vector<ImageRuleSettings> AllImageRules(const Settings& settings);
 
 // Reads file, then file + ".d/*.toml" in name order: a later value replaces an earlier one, tables
 // are merged. file empty: the default one, which may be missing. Each file must belong to root (or

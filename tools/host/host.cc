@@ -25,6 +25,11 @@ absl::StatusOr<Host> DetectHost() {
   utsname name;
   if (uname(&name) != 0) return base::ErrnoStatus("uname");
   host.kernel = name.release;
+  host.hostname = name.nodename;
+  host.selinux = access("/sys/fs/selinux/enforce", F_OK) == 0;
+  absl::StatusOr<std::string> apparmor =
+      base::ReadFile("/sys/module/apparmor/parameters/enabled", 8);
+  host.apparmor = apparmor.ok() && *apparmor == "Y\n";
   return host;
 }
 

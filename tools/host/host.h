@@ -14,7 +14,10 @@ struct Host {
   base::CgroupMode cgroup_mode = base::CgroupMode::kV2;
   // cgroups are asked of systemd, not made by hand: systemd is init, and owns the tree.
   bool systemd_driver = false;
-  std::string kernel;  // uname release
+  std::string kernel;     // uname release
+  std::string hostname;   // uname nodename
+  bool selinux = false;   // enabled in this kernel
+  bool apparmor = false;  // likewise
 };
 
 absl::StatusOr<Host> DetectHost();
@@ -23,6 +26,27 @@ absl::StatusOr<Host> DetectHost();
 // KiB and waits at most 5 s. NOT_FOUND: no such program; DEADLINE_EXCEEDED: killed; INTERNAL: it
 // failed or printed nothing usable.
 absl::StatusOr<std::string> RuntimeVersion(const std::string& path);
+
+// What an OCI runtime says of itself (runtime-spec 1.1, `features`).
+struct RuntimeFeatures {
+  bool known = false;           // false: it has no such command, as crun before 1.9
+  std::string oci_version_max;  // "1.3.0"
+  bool idmap_mounts = false;
+  std::vector<std::string> seccomp_flags;
+};
+
+// Asks `path features`: at most 256 KiB, at most 5 s. Not known where it fails or prints something
+// else.
+RuntimeFeatures AskFeatures(const std::string& path);
+
+// Reads what the command printed.
+RuntimeFeatures ParseFeatures(absl::string_view json);
+
+// A version and, where it has one, what it says of its features.
+struct FoundRuntime {
+  std::string version;
+  RuntimeFeatures features;
+};
 
 // What is publicly known against a runtime of this version line, one text each, CVE number first;
 // empty: nothing known to this program.

@@ -53,6 +53,9 @@ absl::StatusOr<std::string> ConfigJson(schema::ContainerSpec::Reader spec, const
   }
   BULKHEAD_ASSIGN_OR_RETURN(config["mounts"], MountsArray(spec, facts));
   BULKHEAD_ASSIGN_OR_RETURN(config["linux"], LinuxObject(spec, facts));
+  if (spec.getHooks().size() > 0) {
+    BULKHEAD_ASSIGN_OR_RETURN(config["hooks"], HooksObject(spec.getHooks()));
+  }
   return Serialize(config);
 }
 

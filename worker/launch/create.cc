@@ -37,7 +37,6 @@ using Source = schema::ContainerSpec::Namespaces::Source;
 
 constexpr absl::Duration kCreatePatience = absl::Seconds(60);
 constexpr absl::Duration kDeletePatience = absl::Seconds(20);
-constexpr char kConfigFile[] = "config.json";
 constexpr char kPidFile[] = "pid";
 
 // The fds of a create job, told apart.

@@ -14,6 +14,7 @@
 #include "base/mount.h"
 #include "base/status.h"
 #include "ipc/status_codec.h"
+#include "validate/mount_options.h"
 
 namespace bulkhead::mount {
 namespace {
@@ -22,23 +23,47 @@ using base::UniqueFd;
 
 constexpr size_t kDigestBytes = 32;
 constexpr size_t kMaxVolumes = ipc::kMaxFds - 1;
+// Of the request's options, MOUNT_ATTR_* that the kernel takes in one go.
+constexpr uint64_t kAccessTimes = MOUNT_ATTR__ATIME;
+
+absl::Status CheckLayers(capnp::List<schema::Digest>::Reader layers) {
+  for (schema::Digest::Reader layer : layers) {
+    if (layer.getBytes().size() != kDigestBytes) {
+      return absl::InvalidArgumentError("layer: not a SHA-256 digest");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckOptions(uint64_t options) {
+  if (validate::AreMountOptions(options)) return absl::OkStatus();
+  return absl::InvalidArgumentError("mount options: not ones that a mount may have");
+}
+
+absl::Status CheckImageVolume(schema::MountJob::ImageVolume::Reader image) {
+  BULKHEAD_RETURN_IF_ERROR(CheckLayers(image.getLayers()));
+  BULKHEAD_RETURN_IF_ERROR(CheckOptions(image.getOptions()));
+  if (image.getSubPath().size() == 0) return absl::OkStatus();
+  return base::CleanRelativePath("sub path", image.getSubPath().cStr()).status();
+}
 
 absl::Status CheckJob(schema::MountJob::Reader job) {
   if (!base::IsId(job.getContainerId().cStr())) {
     return absl::InvalidArgumentError("container id: not 64 hex digits");
   }
-  for (schema::Digest::Reader layer : job.getLayers()) {
-    if (layer.getBytes().size() != kDigestBytes) {
-      return absl::InvalidArgumentError("layer: not a SHA-256 digest");
-    }
-  }
-  if (job.getVolumes().size() > kMaxVolumes) {
+  BULKHEAD_RETURN_IF_ERROR(CheckLayers(job.getLayers()));
+  const size_t count = job.getVolumes().size() + job.getImages().size() + job.getOwnVolumes();
+  if (count > kMaxVolumes) {
     return absl::ResourceExhaustedError(absl::StrCat("volumes: more than ", kMaxVolumes));
   }
   for (schema::MountJob::Volume::Reader volume : job.getVolumes()) {
     if (!base::IsCleanAbsolutePath(volume.getHostPath().cStr())) {
       return absl::InvalidArgumentError("volume: not a clean absolute path");
     }
+    BULKHEAD_RETURN_IF_ERROR(CheckOptions(volume.getOptions()));
+  }
+  for (schema::MountJob::ImageVolume::Reader image : job.getImages()) {
+    BULKHEAD_RETURN_IF_ERROR(CheckImageVolume(image));
   }
   return absl::OkStatus();
 }
@@ -51,8 +76,16 @@ absl::StatusOr<UniqueFd> OpenVolume(schema::MountJob::Volume::Reader volume) {
   return base::OpenAt(AT_FDCWD, path, O_PATH, base::Resolve::kHost);
 }
 
+// The times of access are one choice of several, which the kernel wants cleared first.
+absl::Status SetOptions(int mount, uint64_t options) {
+  if (options == 0) return absl::OkStatus();
+  const uint64_t clear = (options & kAccessTimes) != 0 ? kAccessTimes : 0;
+  return base::SetMountAttributes(mount, false, options, clear, 0, -1);
+}
+
 absl::StatusOr<UniqueFd> CloneVolume(schema::MountJob::Volume::Reader volume, int source) {
   BULKHEAD_ASSIGN_OR_RETURN(UniqueFd clone, base::CloneMount(source, "", volume.getRecursive()));
+  BULKHEAD_RETURN_IF_ERROR(SetOptions(clone.get(), volume.getOptions()));
   if (volume.getReadOnly()) {
     BULKHEAD_RETURN_IF_ERROR(base::SetMountAttributes(clone.get(), volume.getRecursiveReadOnly(),
                                                       MOUNT_ATTR_RDONLY, 0, 0, -1));
@@ -86,44 +119,102 @@ absl::Status MakeWithMode(int parent, const char* name, mode_t mode) {
 }
 
 // <containers>/<id>/{upper,work}. The upper directory's mode is that of / in the container.
-absl::StatusOr<UniqueFd> MakeUpper(int containers, const std::string& id) {
-  BULKHEAD_RETURN_IF_ERROR(MakeWithMode(containers, id.c_str(), 0700));
-  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd directory, base::OpenAt(containers, id, O_PATH | O_DIRECTORY,
-                                                             base::Resolve::kBeneathNoSymlinks));
-  BULKHEAD_RETURN_IF_ERROR(MakeWithMode(directory.get(), "upper", 0755));
-  BULKHEAD_RETURN_IF_ERROR(MakeWithMode(directory.get(), "work", 0700));
-  return directory;
+absl::Status MakeUpper(int container) {
+  BULKHEAD_RETURN_IF_ERROR(MakeWithMode(container, "upper", 0755));
+  return MakeWithMode(container, "work", 0700);
 }
 
-absl::StatusOr<UniqueFd> BuildRootfs(schema::MountJob::Reader job, const Places& places,
-                                     OverlayMethod method) {
-  OverlayRequest request = {.layers = places.layers, .layer_ids = places.layer_ids};
-  for (schema::Digest::Reader layer : job.getLayers()) {
+// <containers>/<id>/volumes/<n>, empty: another worker fills them.
+absl::Status MakeOwnVolumes(int container, unsigned count, std::vector<UniqueFd>* volumes) {
+  if (count == 0) return absl::OkStatus();
+  BULKHEAD_RETURN_IF_ERROR(MakeWithMode(container, "volumes", 0700));
+  for (unsigned i = 0; i < count; ++i) {
+    const std::string name = absl::StrCat("volumes/", i);
+    BULKHEAD_RETURN_IF_ERROR(MakeWithMode(container, name.c_str(), 0755));
+    BULKHEAD_ASSIGN_OR_RETURN(
+        UniqueFd directory,
+        base::OpenAt(container, name, O_PATH | O_DIRECTORY, base::Resolve::kBeneathNoSymlinks));
+    BULKHEAD_ASSIGN_OR_RETURN(UniqueFd clone, base::CloneMount(directory.get(), "", false));
+    BULKHEAD_RETURN_IF_ERROR(
+        base::SetMountAttributes(clone.get(), false, MOUNT_ATTR_NODEV, 0, MS_PRIVATE, -1));
+    volumes->push_back(std::move(clone));
+  }
+  return absl::OkStatus();
+}
+
+// One overlay of the job: of the container's root, or of an image that it sees as a volume.
+struct Overlay {
+  OverlayRequest request;
+  std::vector<UniqueFd> layers;
+};
+
+absl::StatusOr<Overlay> OpenOverlay(capnp::List<schema::Digest>::Reader layers,
+                                    const Places& places) {
+  Overlay overlay = {.request = {.layers = places.layers, .layer_ids = places.layer_ids}};
+  for (schema::Digest::Reader layer : layers) {
     const auto bytes = layer.getBytes().asChars();
-    request.names.push_back(base::ToHex({bytes.begin(), bytes.size()}));
+    overlay.request.names.push_back(base::ToHex({bytes.begin(), bytes.size()}));
   }
-  const std::string id = job.getContainerId().cStr();
-  UniqueFd directory;
-  absl::Cleanup undo = [&] {
-    if (!job.getReadOnly()) (void)base::RemoveTree(places.containers, id);
-  };
-  if (!job.getReadOnly()) {
-    BULKHEAD_ASSIGN_OR_RETURN(directory, MakeUpper(places.containers, id));
-    request.container = directory.get();
-  }
-  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd rootfs, MountOverlay(request, method));
-  std::move(undo).Cancel();
-  return rootfs;
+  BULKHEAD_ASSIGN_OR_RETURN(overlay.layers, CloneLayers(overlay.request));
+  return overlay;
 }
 
-// Volumes first: building the rootfs may leave the node's mount namespace, where volumes are found.
+absl::StatusOr<UniqueFd> MountImage(schema::MountJob::ImageVolume::Reader image, Overlay overlay,
+                                    OverlayMethod method) {
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd mount,
+                            MountOverlay(overlay.request, std::move(overlay.layers), method));
+  if (image.getSubPath().size() > 0) {
+    const std::string path = image.getSubPath().cStr();
+    absl::StatusOr<UniqueFd> below = CloneBelow(std::move(mount), path, method);
+    if (!below.ok()) return base::Annotate(below.status(), "image_sub_path");
+    mount = *std::move(below);
+  }
+  BULKHEAD_RETURN_IF_ERROR(SetOptions(mount.get(), image.getOptions()));
+  return mount;
+}
+
+// All that is found in the node's mount namespace comes first: mounting an overlay may leave it.
+absl::Status BuildTrees(schema::MountJob::Reader job, const Places& places, int container,
+                        OverlayMethod method, std::vector<UniqueFd>* mounts) {
+  std::vector<UniqueFd> own;
+  BULKHEAD_RETURN_IF_ERROR(MakeOwnVolumes(container, job.getOwnVolumes(), &own));
+  BULKHEAD_ASSIGN_OR_RETURN(Overlay root, OpenOverlay(job.getLayers(), places));
+  if (!job.getReadOnly()) root.request.container = container;
+  std::vector<Overlay> images;
+  for (schema::MountJob::ImageVolume::Reader image : job.getImages()) {
+    BULKHEAD_ASSIGN_OR_RETURN(Overlay overlay, OpenOverlay(image.getLayers(), places));
+    images.push_back(std::move(overlay));
+  }
+  BULKHEAD_ASSIGN_OR_RETURN((*mounts)[0],
+                            MountOverlay(root.request, std::move(root.layers), method));
+  for (unsigned i = 0; i < images.size(); ++i) {
+    BULKHEAD_ASSIGN_OR_RETURN(UniqueFd image,
+                              MountImage(job.getImages()[i], std::move(images[i]), method));
+    mounts->push_back(std::move(image));
+  }
+  for (UniqueFd& volume : own) mounts->push_back(std::move(volume));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<UniqueFd>> Build(schema::MountJob::Reader job, const Places& places,
                                             schema::MountResult::Builder result,
                                             OverlayMethod method) {
   BULKHEAD_RETURN_IF_ERROR(CheckJob(job));
   std::vector<UniqueFd> mounts(1);
   BULKHEAD_RETURN_IF_ERROR(CloneVolumes(job, result, &mounts));
-  BULKHEAD_ASSIGN_OR_RETURN(mounts[0], BuildRootfs(job, places, method));
+  const std::string id = job.getContainerId().cStr();
+  UniqueFd container;
+  absl::Cleanup undo = [&] {
+    if (container) (void)base::RemoveTree(places.containers, id);
+  };
+  if (!job.getReadOnly() || job.getOwnVolumes() > 0) {
+    BULKHEAD_RETURN_IF_ERROR(MakeWithMode(places.containers, id.c_str(), 0700));
+    BULKHEAD_ASSIGN_OR_RETURN(container, base::OpenAt(places.containers, id, O_PATH | O_DIRECTORY,
+                                                      base::Resolve::kBeneathNoSymlinks));
+  }
+  if (!job.getReadOnly()) BULKHEAD_RETURN_IF_ERROR(MakeUpper(container.get()));
+  BULKHEAD_RETURN_IF_ERROR(BuildTrees(job, places, container.get(), method, &mounts));
+  std::move(undo).Cancel();
   return mounts;
 }
 

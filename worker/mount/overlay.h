@@ -19,9 +19,18 @@ struct OverlayRequest {
   int container = -1;  // directory fd that holds upper/ and work/; -1: read-only, without them
 };
 
-// Mounts the layers id-mapped, as one detached overlay. Layer directories are opened in the
-// caller's mount namespace first.
+// Detached, id-mapped, read-only views of the layers, uppermost first as overlayfs counts them. In
+// the node's mount namespace, so before anything is mounted by OverlayMethod::kNamespace.
+absl::StatusOr<std::vector<base::UniqueFd>> CloneLayers(const OverlayRequest& request);
+
+// Mounts them as one detached overlay.
 absl::StatusOr<base::UniqueFd> MountOverlay(const OverlayRequest& request,
+                                            std::vector<base::UniqueFd> layers,
                                             OverlayMethod method = OverlayMethod::kBest);
+
+// What lies at path in a detached tree, as a detached tree of its own; links in path stay inside.
+// NOT_FOUND: nothing.
+absl::StatusOr<base::UniqueFd> CloneBelow(base::UniqueFd tree, const std::string& path,
+                                          OverlayMethod method = OverlayMethod::kBest);
 
 }  // namespace bulkhead::mount

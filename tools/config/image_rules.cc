@@ -1,0 +1,28 @@
+#include "absl/strings/match.h"
+#include "tools/config/settings.h"
+
+namespace bulkhead::tools {
+namespace {
+
+// Images that are whole machines rather than one program, by the names that people give them.
+constexpr char kLxc[] = "lxc";
+constexpr const char* kLxcPatterns[] = {"lxc/*", "*/lxc/*", "db-*", "vm-*"};
+
+}  // namespace
+
+std::vector<ImageRuleSettings> ImageRulePreset(absl::string_view name) {
+  std::vector<ImageRuleSettings> rules;
+  if (name != kLxc) return rules;
+  for (const char* pattern : kLxcPatterns) rules.push_back({pattern, kLxc, kLxc});
+  return rules;
+}
+
+std::vector<ImageRuleSettings> AllImageRules(const Settings& settings) {
+  std::vector<ImageRuleSettings> rules = settings.image_rules;
+  for (const std::string& preset : settings.image_rule_presets) {
+    for (ImageRuleSettings& rule : ImageRulePreset(preset)) rules.push_back(std::move(rule));
+  }
+  return rules;
+}
+
+}  // namespace bulkhead::tools
