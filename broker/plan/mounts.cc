@@ -15,13 +15,12 @@ constexpr size_t kMaxOwnVolumes = 32;
 
 bool IsImage(schema::Mount::Reader mount) { return mount.getImage().size() > 0; }
 
-bool IsTaken(const std::string& path, schema::ContainerConfig::Reader config,
-             schema::CdiEdits::Reader cdi) {
-  const auto at_path = [&path](auto mount) { return path == mount.getContainerPath().cStr(); };
-  const auto mounts = config.getMounts();
-  const auto more = cdi.getMounts();
-  return std::any_of(mounts.begin(), mounts.end(), at_path) ||
-         std::any_of(more.begin(), more.end(), at_path);
+template <typename List>
+bool HasMountAt(List mounts, const std::string& path) {
+  for (auto mount : mounts) {
+    if (path == mount.getContainerPath().cStr()) return true;
+  }
+  return false;
 }
 
 // The image's author wrote it: it must not replace what the runtime puts into every container.
@@ -51,7 +50,8 @@ absl::StatusOr<std::vector<std::string>> PlanOwnVolumes(schema::ContainerConfig:
   for (auto declared : image.getVolumes()) {
     BULKHEAD_ASSIGN_OR_RETURN(std::string path, CheckOwnVolume(declared.cStr()));
     const bool twice = std::find(own.begin(), own.end(), path) != own.end();
-    if (!twice && !IsTaken(path, config, cdi)) own.push_back(std::move(path));
+    const bool taken = HasMountAt(config.getMounts(), path) || HasMountAt(cdi.getMounts(), path);
+    if (!twice && !taken) own.push_back(std::move(path));
   }
   if (own.size() > kMaxOwnVolumes ||
       CountMounts(config, cdi, own.size()) > validate::kMaxMountsInAll) {
@@ -102,7 +102,8 @@ void PlanMounts(schema::ContainerConfig::Reader config, schema::CdiEdits::Reader
                 const std::vector<std::string>& own_volumes, schema::ContainerSpec::Builder out) {
   const auto mounts = config.getMounts();
   auto planned = out.initMounts(CountMounts(config, cdi, own_volumes.size()));
-  const size_t images = std::count_if(mounts.begin(), mounts.end(), IsImage);
+  size_t images = 0;
+  for (auto mount : mounts) images += IsImage(mount) ? 1 : 0;
   size_t next_host = 0, next_image = mounts.size() - images + cdi.getMounts().size();
   for (unsigned i = 0; i < mounts.size(); ++i) {
     PlanOne(mounts[i].getContainerPath().cStr(), IsImage(mounts[i]) ? next_image++ : next_host++,

@@ -66,6 +66,15 @@ TEST_F(MountsTest, BothWorkersCountAlike) {
               ElementsAre("3/image", "0/data", "1/etc/hosts", "2/usr/lib/vendor", "4/var/own"));
 }
 
+// V28: a request to relabel reaches nobody who could change a label of the node's files.
+TEST_F(MountsTest, V28ARequestToRelabelChangesNoJob) {
+  Record<schema::MountJob> before, after;
+  FillMounts(record_.read(), cdi_.read(), 0, before.edit());
+  record_.edit().getConfig().getMounts()[1].setSelinuxRelabel(true);
+  FillMounts(record_.read(), cdi_.read(), 0, after.edit());
+  EXPECT_EQ(before.Serialize(), after.Serialize());
+}
+
 TEST_F(MountsTest, VolumesOfTheImageThatNothingLiesOn) {
   auto own = Own({"/var/lib/db", "/data/", "/var//lib/db", "/usr/lib/vendor", "/logs"});
   ASSERT_TRUE(own.ok()) << own.status();

@@ -60,13 +60,14 @@ void PlanEnvironment(const ContainerInputs& in, schema::Process::Builder out) {
   auto list = out.initEnv(env.size());
   for (size_t i = 0; i < env.size(); ++i) {
     list[i].setKey(env[i].key);
-    list[i].setValue(kj::arrayPtr(reinterpret_cast<const kj::byte*>(env[i].value.data()),
-                                  env[i].value.size()));
+    list[i].setValue(
+        kj::arrayPtr(reinterpret_cast<const kj::byte*>(env[i].value.data()), env[i].value.size()));
   }
 }
 
 absl::Status PlanArguments(const ContainerInputs& in, schema::Process::Builder out) {
-  // Kubernetes: a command replaces the image's entrypoint and drops its cmd; args alone replace the cmd.
+  // Kubernetes: a command replaces the image's entrypoint and drops its cmd; args alone replace the
+  // cmd.
   std::vector<kj::StringPtr> args;
   auto append = [&args](capnp::List<capnp::Text>::Reader list) {
     for (auto text : list) args.push_back(text);
@@ -93,7 +94,8 @@ void PlanUser(const ContainerInputs& in, schema::Process::Builder out) {
   out.setUser(in.user);
   auto gids = in.cdi.getAdditionalGids();
   if (gids.size() == 0) return;
-  std::set<uint32_t> all(gids.begin(), gids.end());
+  std::set<uint32_t> all;
+  for (uint32_t gid : gids) all.insert(gid);
   for (uint32_t gid : in.user.getAdditionalGids()) all.insert(gid);
   auto list = out.getUser().initAdditionalGids(all.size());
   unsigned i = 0;

@@ -62,15 +62,16 @@ std::vector<std::string> RuleNames(absl::string_view text) {
   capnp::MallocMessageBuilder message;
   auto reference = message.initRoot<schema::ImageReference>();
   if (!validate::ParseReference("image", text, reference).ok()) return {};
-  std::string name = reference.getRepository().cStr();
-  if (reference.getRegistry() == validate::kDefaultRegistry) {
+  const auto parsed = reference.asReader();
+  std::string name = parsed.getRepository().cStr();
+  if (parsed.getRegistry() == kj::StringPtr(validate::kDefaultRegistry)) {
     name = std::string(absl::StripPrefix(name, "library/"));
   } else {
-    name = absl::StrCat(reference.getRegistry().cStr(), "/", name);
+    name = absl::StrCat(parsed.getRegistry().cStr(), "/", name);
   }
   std::vector<std::string> names = {name};
-  if (reference.getTag().size() > 0) {
-    names.push_back(absl::StrCat(name, ":", reference.getTag().cStr()));
+  if (parsed.getTag().size() > 0) {
+    names.push_back(absl::StrCat(name, ":", parsed.getTag().cStr()));
   }
   return names;
 }
@@ -91,7 +92,9 @@ absl::Status CheckRuntimeKnows(schema::Config::Reader node, absl::string_view ru
     if (runtime != known.getName().cStr() || !known.getFeatures().getKnown()) continue;
     const auto flags = known.getFeatures().getSeccompFlags();
     for (auto flag : filter.getFlags()) {
-      if (std::find(flags.begin(), flags.end(), flag) != flags.end()) continue;
+      bool found = false;
+      for (auto one : flags) found = found || one == flag;
+      if (found) continue;
       return absl::FailedPreconditionError(
           absl::StrCat("config.linux.security_context.seccomp.localhost_ref: runtime ", runtime,
                        " does not know ", flag.cStr()));

@@ -158,7 +158,6 @@ TEST_F(Mounts, HostPathsAndTheirOptions) {
   both->add_mount_options("nosuid");
   EXPECT_EQ(OutputOf(request).value_or(""), "runs\nnot\n1\n1\n");
 
-  // V28: nobody's label is changed, wherever the path leads.
   auto relabel = Script("relabel", "echo ok");
   AddHost(relabel, "/etc", "/etc-of-node")->set_selinux_relabel(true);
   EXPECT_EQ(OutputOf(relabel).value_or(""), "ok\n");

@@ -221,7 +221,7 @@ TEST(Profiles, OnlyFetchReachesAnotherMachine) {
 
 TEST(Profiles, WhoReadsUntrustedFormatsHasNoPowerOnTheNode) {
   for (Kind kind : {Kind::kFrontend, Kind::kBroker, Kind::kFetch, Kind::kManifest, Kind::kImport,
-                    Kind::kInflate, Kind::kUser, Kind::kCni, Kind::kMonitor}) {
+                    Kind::kInflate, Kind::kUser, Kind::kCni, Kind::kMonitor, Kind::kNodeconfig}) {
     const Profile& profile = *FindProfile(kind);
     EXPECT_NE(profile.uid, 0u) << profile.name;
     EXPECT_TRUE(profile.capabilities.empty()) << profile.name;
@@ -229,6 +229,7 @@ TEST(Profiles, WhoReadsUntrustedFormatsHasNoPowerOnTheNode) {
     EXPECT_NE(profile.view, View::kHost) << profile.name;
   }
   EXPECT_EQ(kUnpackProfile.namespaces.user, Ns::kNew);
+  EXPECT_EQ(kCopyupProfile.namespaces.user, Ns::kNew);
 }
 
 TEST(Profiles, AreFoundByKindAndName) {

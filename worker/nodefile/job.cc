@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "ipc/status_codec.h"
+#include "security/enforce/enter.h"
 
 namespace bulkhead::nodefile {
 namespace {
@@ -172,6 +173,12 @@ absl::StatusOr<std::vector<UniqueFd>> Open(schema::NodefileJob::Reader job,
 }
 
 }  // namespace
+
+absl::Status ConfineToReading() {
+  BULKHEAD_ASSIGN_OR_RETURN(
+      UniqueFd root, base::OpenAt(AT_FDCWD, "/", O_PATH | O_DIRECTORY, base::Resolve::kHost));
+  return security::ConfineToDirectories({root.get()}, security::Access::kRead);
+}
 
 worker::JobResult RunNodefileJob(schema::NodefileJob::Reader job,
                                  schema::NodefileResult::Builder result) {

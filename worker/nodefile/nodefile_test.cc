@@ -1,7 +1,9 @@
 #include <capnp/message.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -140,6 +142,24 @@ TEST_F(Nodefile, ADirectoryOfOthersIsNoSourceOfDevices) {
   capnp::MallocMessageBuilder message;
   message.initRoot<schema::NodefileJob>().initCdiSpecs(1).set(0, root_ + "/etc");
   EXPECT_EQ(Run(message).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(Nodefile, ChangesNothingThatRootCouldChange) {
+  const std::string path = Write("file", "x");
+  const pid_t child = fork();
+  if (child == 0) {
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (!ConfineToReading().ok()) _exit(9);
+    int done = 0;
+    done |= open(path.c_str(), O_RDONLY | O_CLOEXEC) < 0 ? 1 : 0;
+    done |= open(path.c_str(), O_WRONLY | O_CLOEXEC) >= 0 ? 2 : 0;
+    done |= open((path + "2").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600) >= 0 ? 4 : 0;
+    done |= unlink(path.c_str()) == 0 || mkdir((path + "3").c_str(), 0700) == 0 ? 8 : 0;
+    _exit(done);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0) << WEXITSTATUS(status);
 }
 
 }  // namespace
