@@ -147,9 +147,10 @@ TEST_F(Mounts, HostPathsAndTheirOptions) {
   EXPECT_THAT(std::string(created.status().message()), HasSubstr("/volume/none"));
   EXPECT_FALSE(fs::exists(volume + "/none"));
 
-  auto request = Script("main",
-                        "/plain/program; /noexec/program || echo not; grep -c ' /noexec .*noexec' "
-                        "/proc/self/mounts; grep -c ' /both ro.*nosuid.*noexec' /proc/self/mounts");
+  auto request =
+      Script("main",
+             "/plain/program; /noexec/program || echo not; grep -c ' /noexec .*noexec' "
+             "/proc/self/mounts; grep -c ' /both [^ ]* ro.*nosuid.*noexec' /proc/self/mounts");
   AddHost(request, volume, "/plain");
   AddHost(request, volume, "/noexec")->add_mount_options("noexec");
   cri::Mount* both = AddHost(request, volume, "/both");
