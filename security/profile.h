@@ -32,6 +32,7 @@ enum class Kind : uint32_t {
   kSignal = 22,
   kRemove = 23,
   kInit = 24,
+  kPack = 50,
 };
 
 struct Cap {
@@ -199,6 +200,7 @@ extern const Profile kMonitorProfile;
 extern const Profile kSignalProfile;
 extern const Profile kRemoveProfile;
 extern const Profile kInitProfile;
+extern const Profile kPackProfile;
 
 // Fixed uids, below the range that dynamic users take; packaging reserves them by name.
 inline constexpr uid_t kFrontendUid = 59101;
@@ -209,5 +211,6 @@ inline constexpr uid_t kParseUid =
     59111;  // manifest, import, user, cni: each in namespaces of its own
 inline constexpr uid_t kInflateUid = 59112;
 inline constexpr uid_t kMonitorUid = 59113;
+inline constexpr uid_t kPackUid = 59150;
 
 }  // namespace bulkhead::security

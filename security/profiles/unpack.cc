@@ -1,5 +1,6 @@
 #include <linux/capability.h>
 #include <seccomp.h>
+#include <sys/resource.h>
 
 #include "security/profile.h"
 #include "security/profiles/syscall_sets.h"
@@ -20,6 +21,7 @@ constexpr FdRow kFds[] = {
 };
 constexpr const SyscallSet* kSets[] = {&kRuntimeSet, &kSocketSet, &kFileSet, &kTreeSet,
                                        &kConfineSet};
+constexpr ArgRule kOwnCpu[] = {{0, kLow32, 0}, {1, kLow32, RLIMIT_CPU}};
 constexpr ArgRule kNoDevice[] = {{3, kLow32, 0}};
 constexpr Syscall kSyscalls[] = {
     {SCMP_SYS(mkdirat), "directories"},
@@ -37,6 +39,7 @@ constexpr Syscall kSyscalls[] = {
     {SCMP_SYS(flistxattr), "attributes of a replaced directory"},
     {SCMP_SYS(fremovexattr), "attributes of a replaced directory"},
     {SCMP_SYS(syncfs), "durability of the layer before it gets its name"},
+    {SCMP_SYS(prlimit64), "lower its own CPU limit", kOwnCpu},
     {SCMP_SYS(umask), "libarchive asks for it"},
     {SCMP_SYS(getuid), "libarchive asks who it is"},
     {SCMP_SYS(getgid), "libarchive asks who it is"},

@@ -37,7 +37,7 @@ MAY_INCLUDE = {
     "tests": OURS,
 }
 # Inside worker/: what every kind may use, and the kinds that become or join one another.
-WORKER_SHARED = {"common", "parse"}
+WORKER_SHARED = {"common", "layer", "parse"}
 WORKER_PAIRS = {("launch", "monitor")}
 NO_PARSERS = {"broker", "spawner"}
 PARSER_HEADERS = re.compile(r"^(grpc|grpcpp|google/protobuf|nlohmann|toml\+\+|archive|curl)\b")

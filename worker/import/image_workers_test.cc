@@ -153,8 +153,13 @@ class ImageWorkersTest : public testing::Test {
     base::FdPair pipe = *base::MakePipe();
     capnp::MallocMessageBuilder unpack_message;
     auto unpack_job = unpack_message.initRoot<schema::UnpackJob>();
-    unpack_job.setMaxBytes(1 << 30);
-    unpack_job.setMaxEntries(1000);
+    auto budget = unpack_job.initBudget();
+    budget.setMaxBytes(1 << 30);
+    budget.setMaxEntries(1000);
+    budget.setMaxTarBytes(1 << 30);
+    budget.setMaxDepth(100);
+    budget.setMaxXattrBytes(1000);
+    budget.setCpuSeconds(60);
     unpack.Send(unpack_message, {pipe.first.get(), layer_.get()});
     capnp::MallocMessageBuilder inflate_message;
     auto inflate_job = inflate_message.initRoot<schema::InflateJob>();

@@ -4,6 +4,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -23,13 +24,21 @@ using base::UniqueFd;
 constexpr size_t kDigestBytes = 32;
 constexpr size_t kMaxVolumes = ipc::kMaxFds - 1;
 
-absl::Status CheckJob(schema::MountJob::Reader job) {
+absl::Status CheckJob(schema::MountJob::Reader job, size_t shared) {
   if (!base::IsId(job.getContainerId().cStr())) {
     return absl::InvalidArgumentError("container id: not 64 hex digits");
   }
   for (schema::Digest::Reader layer : job.getLayers()) {
     if (layer.getBytes().size() != kDigestBytes) {
       return absl::InvalidArgumentError("layer: not a SHA-256 digest");
+    }
+  }
+  if (job.getShared().size() != shared) {
+    return absl::InvalidArgumentError("shared layers: not as many mounts as indices");
+  }
+  for (uint32_t index : job.getShared()) {
+    if (index >= job.getLayers().size()) {
+      return absl::InvalidArgumentError("shared layers: no such layer");
     }
   }
   if (job.getVolumes().size() > kMaxVolumes) {
@@ -95,13 +104,22 @@ absl::StatusOr<UniqueFd> MakeUpper(int containers, const std::string& id) {
   return directory;
 }
 
-absl::StatusOr<UniqueFd> BuildRootfs(schema::MountJob::Reader job, const Places& places,
-                                     OverlayMethod method) {
-  OverlayRequest request = {.layers = places.layers, .layer_ids = places.layer_ids};
+std::vector<Layer> StackOf(schema::MountJob::Reader job, const std::vector<UniqueFd>& shared) {
+  std::vector<Layer> stack;
   for (schema::Digest::Reader layer : job.getLayers()) {
     const auto bytes = layer.getBytes().asChars();
-    request.names.push_back(base::ToHex({bytes.begin(), bytes.size()}));
+    stack.push_back({.name = base::ToHex({bytes.begin(), bytes.size()})});
   }
+  for (size_t i = 0; i < shared.size(); ++i) stack[job.getShared()[i]].shared = shared[i].get();
+  return stack;
+}
+
+absl::StatusOr<UniqueFd> BuildRootfs(schema::MountJob::Reader job, const Places& places,
+                                     std::vector<Layer> stack, OverlayMethod method,
+                                     std::vector<NewMount>* made) {
+  OverlayRequest request = {.layers = places.layers,
+                            .layer_ids = places.layer_ids,
+                            .stack = std::move(stack)};
   const std::string id = job.getContainerId().cStr();
   UniqueFd directory;
   absl::Cleanup undo = [&] {
@@ -111,27 +129,44 @@ absl::StatusOr<UniqueFd> BuildRootfs(schema::MountJob::Reader job, const Places&
     BULKHEAD_ASSIGN_OR_RETURN(directory, MakeUpper(places.containers, id));
     request.container = directory.get();
   }
-  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd rootfs, MountOverlay(request, method));
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd rootfs, MountOverlay(request, method, made));
   std::move(undo).Cancel();
   return rootfs;
 }
 
+// As many as may come back; the rest live as long as what was built on them.
+void HandOver(std::vector<NewMount> made, uint32_t most, schema::MountResult::Builder result,
+              std::vector<UniqueFd>* mounts) {
+  const size_t count = std::min({made.size(), size_t{most}, ipc::kMaxFds - mounts->size()});
+  auto indices = result.initNewMounts(count);
+  for (size_t i = 0; i < count; ++i) {
+    indices.set(i, made[i].layer);
+    mounts->push_back(std::move(made[i].mount));
+  }
+}
+
 // Volumes first: building the rootfs may leave the node's mount namespace, where volumes are found.
-absl::StatusOr<std::vector<UniqueFd>> Build(schema::MountJob::Reader job, const Places& places,
+absl::StatusOr<std::vector<UniqueFd>> Build(schema::MountJob::Reader job,
+                                            const std::vector<UniqueFd>& shared,
+                                            const Places& places,
                                             schema::MountResult::Builder result,
                                             OverlayMethod method) {
-  BULKHEAD_RETURN_IF_ERROR(CheckJob(job));
+  BULKHEAD_RETURN_IF_ERROR(CheckJob(job, shared.size()));
   std::vector<UniqueFd> mounts(1);
   BULKHEAD_RETURN_IF_ERROR(CloneVolumes(job, result, &mounts));
-  BULKHEAD_ASSIGN_OR_RETURN(mounts[0], BuildRootfs(job, places, method));
+  std::vector<NewMount> made;
+  BULKHEAD_ASSIGN_OR_RETURN(mounts[0],
+                            BuildRootfs(job, places, StackOf(job, shared), method, &made));
+  HandOver(std::move(made), job.getMaxNewMounts(), result, &mounts);
   return mounts;
 }
 
 }  // namespace
 
-worker::JobResult RunMountJob(schema::MountJob::Reader job, const Places& places,
-                              schema::MountResult::Builder result, OverlayMethod method) {
-  absl::StatusOr<std::vector<UniqueFd>> mounts = Build(job, places, result, method);
+worker::JobResult RunMountJob(schema::MountJob::Reader job, const std::vector<UniqueFd>& shared,
+                              const Places& places, schema::MountResult::Builder result,
+                              OverlayMethod method) {
+  absl::StatusOr<std::vector<UniqueFd>> mounts = Build(job, shared, places, result, method);
   ipc::WriteStatus(mounts.status(), result.initStatus());
   worker::JobResult out;
   if (mounts.ok()) out.fds = *std::move(mounts);

@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/unique_fd.h"
+#include "worker/mount/layers.h"
 
 namespace bulkhead::mount {
 
@@ -15,13 +16,13 @@ enum class OverlayMethod { kBest, kDescriptors, kNamespace };
 struct OverlayRequest {
   int layers = -1;     // directory fd of all layers
   int layer_ids = -1;  // user namespace that takes the owners' shift back (security/layer_ids.h)
-  std::vector<std::string> names;  // directories in it, lowest first; not empty
+  std::vector<Layer> stack;        // lowest first; not empty
   int container = -1;  // directory fd that holds upper/ and work/; -1: read-only, without them
 };
 
-// Mounts the layers id-mapped, as one detached overlay. Layer directories are opened in the
-// caller's mount namespace first.
-absl::StatusOr<base::UniqueFd> MountOverlay(const OverlayRequest& request,
-                                            OverlayMethod method = OverlayMethod::kBest);
+// Mounts the layers id-mapped, as one detached overlay. Layers are opened in the caller's mount
+// namespace first. Images that were mounted for it go to *made.
+absl::StatusOr<base::UniqueFd> MountOverlay(const OverlayRequest& request, OverlayMethod method,
+                                            std::vector<NewMount>* made);
 
 }  // namespace bulkhead::mount

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -14,15 +16,18 @@
 
 #include "security/layer_ids.h"
 #include "worker/unpack/layer_sandbox.h"
-#include "worker/unpack/test_tar.h"
+#include "worker/layer/test_tar.h"
 
 namespace bulkhead::worker {
 
-// A new layer directory beside a canary that no tar may reach.
-class LayerTest : public testing::Test {
+// A new layer beside a canary that no tar may reach: a directory, or an image that is mounted in its
+// place. fsck.erofs looks at every image.
+class LayerTest : public testing::TestWithParam<Driver> {
  protected:
   void SetUp() override {
-    if (geteuid() != 0) GTEST_SKIP() << "needs root to map ids";
+    if (geteuid() != 0) GTEST_SKIP() << "needs root to map ids and to mount";
+    ASSERT_EQ(unshare(CLONE_NEWNS), 0);
+    ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
     char path[] = "/var/tmp/bulkhead-unpack-XXXXXX";
     ASSERT_NE(mkdtemp(path), nullptr);
     base_ = path;
@@ -39,9 +44,12 @@ class LayerTest : public testing::Test {
   void TearDown() override {
     if (base_.empty()) return;
     ExpectCanaryUntouched();
+    umount2(layer_.c_str(), MNT_DETACH);
     std::filesystem::remove_all(base_);
+    unlink(image().c_str());
   }
 
+  std::string image() const { return base_ + ".erofs"; }
   std::string canary() const { return base_ + "/outside/canary"; }
 
   void ExpectCanaryUntouched() {
@@ -60,8 +68,17 @@ class LayerTest : public testing::Test {
     EXPECT_EQ(files, 3) << "layer, outside, outside/canary and nothing else";
   }
 
-  SandboxedUnpack Unpack(const std::string& tar, UnpackLimits limits = {1 << 30, 10000}) {
-    return UnpackInNamespace(tar, layer_, limits);
+  SandboxedUnpack Unpack(const std::string& tar,
+                         LayerLimits limits = {.max_bytes = 1 << 30, .max_entries = 10000}) {
+    if (GetParam() == Driver::kDir) return UnpackInNamespace(tar, layer_, limits);
+    umount2(layer_.c_str(), MNT_DETACH);
+    SandboxedUnpack got = PackAsNobody(tar, image(), limits);
+    if (!got.status.ok()) return got;
+    const std::string check = "fsck.erofs " + image() + " >/dev/null";
+    EXPECT_EQ(system(check.c_str()), 0) << "fsck.erofs found fault with the image";
+    const absl::Status mounted = MountImage(image(), layer_);
+    EXPECT_TRUE(mounted.ok()) << mounted;
+    return got;
   }
 
   void ExpectGood(const std::string& tar) {
@@ -104,5 +121,12 @@ class LayerTest : public testing::Test {
   std::string layer_;
   struct stat before_ = {};
 };
+
+inline std::string NameOfDriver(const testing::TestParamInfo<Driver>& info) {
+  return info.param == Driver::kDir ? "Dir" : "Erofs";
+}
+#define BULKHEAD_BOTH_DRIVERS(suite)                                                     \
+  INSTANTIATE_TEST_SUITE_P(Layer, suite, testing::Values(Driver::kDir, Driver::kErofs), \
+                           NameOfDriver)
 
 }  // namespace bulkhead::worker

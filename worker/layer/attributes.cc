@@ -1,4 +1,4 @@
-#include "worker/unpack/attributes.h"
+#include "worker/layer/attributes.h"
 
 #include <archive.h>
 #include <archive_entry.h>

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "worker/unpack/entry_name.h"
+#include "worker/layer/entry_name.h"
 
 struct archive_entry;
 

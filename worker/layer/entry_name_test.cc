@@ -1,4 +1,4 @@
-#include "worker/unpack/entry_name.h"
+#include "worker/layer/entry_name.h"
 
 #include <gtest/gtest.h>
 
