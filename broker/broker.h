@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "base/unique_fd.h"
@@ -44,6 +45,8 @@ struct Broker {
   std::string boot_id;  // 16 bytes
   KeyedMutex keys = {};  // orders operations that have no object yet, by what they are about
   int layer_pins = 0;
+  std::map<std::string, base::UniqueFd> layer_mounts = {};  // of layers that are images, by diffID in hex
+  bool writing_back = false;
   Timelines timelines = {};
 };
 

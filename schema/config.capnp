@@ -20,6 +20,7 @@ struct Config {
   # Reported as pinned where set; no sandbox needs an image.
   runtimeUserAgent @10 :Text;
   audit @11 :Audit;
+  layers @12 :Layers;
 }
 
 struct Audit {
@@ -60,4 +61,20 @@ struct Host {
     v2 @2;
   }
   enum CgroupDriver { cgroupfs @0; systemd @1; }
+}
+
+struct Layers {
+  # How layers are stored, how many of an image are made at once, and what they may cost.
+  driver @0 :Driver;
+  parallel @1 :UInt32;       # at least 1
+  maxBytes @2 :UInt64;       # of one layer: file contents, link targets, xattrs
+  maxEntries @3 :UInt64;     # of one layer
+  maxRatio @4 :UInt32;       # uncompressed to compressed, from 1 MiB on; 0: no rule
+  maxDepth @5 :UInt32;       # directories above an entry
+  maxXattrBytes @6 :UInt64;  # of one entry
+  maxCpuSeconds @7 :UInt32;  # of each process that works on one layer; 0: no rule
+  maxSeconds @8 :UInt32;     # for one layer
+  maxImageBytes @9 :UInt64;  # of all layers of one image that are made for it
+  maxImageEntries @10 :UInt64;
+  enum Driver { directory @0; image @1; }   # image: EROFS
 }

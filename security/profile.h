@@ -33,6 +33,7 @@ enum class Kind : uint32_t {
   kRemove = 23,
   kInit = 24,
   kPack = 50,
+  kSync = 51,
 };
 
 struct Cap {
@@ -201,6 +202,7 @@ extern const Profile kSignalProfile;
 extern const Profile kRemoveProfile;
 extern const Profile kInitProfile;
 extern const Profile kPackProfile;
+extern const Profile kSyncProfile;
 
 // Fixed uids, below the range that dynamic users take; packaging reserves them by name.
 inline constexpr uid_t kFrontendUid = 59101;
@@ -211,6 +213,6 @@ inline constexpr uid_t kParseUid =
     59111;  // manifest, import, user, cni: each in namespaces of its own
 inline constexpr uid_t kInflateUid = 59112;
 inline constexpr uid_t kMonitorUid = 59113;
-inline constexpr uid_t kPackUid = 59150;
+inline constexpr uid_t kPackUid = 59150;  // pack, sync
 
 }  // namespace bulkhead::security

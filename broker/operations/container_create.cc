@@ -4,6 +4,7 @@
 #include "broker/monitor/init_link.h"
 #include "broker/operations/container.h"
 #include "broker/operations/launch.h"
+#include "broker/operations/layer_mounts.h"
 #include "broker/plan/container_spec.h"
 #include "broker/spawner/worker.h"
 #include "schema/worker/launch.capnp.h"
@@ -62,19 +63,19 @@ ContainerPtr NewContainer(Broker& broker, const PodObject& pod,
   return container;
 }
 
-absl::StatusOr<Crew> GatherCrew(Fiber& fiber, Broker& broker, size_t volumes) {
+absl::StatusOr<Crew> GatherCrew(Fiber& fiber, Broker& broker) {
   Crew crew;
   BULKHEAD_ASSIGN_OR_RETURN(crew.mount,
                             Worker::Begin(fiber, broker.spawner, security::Kind::kMount,
-                                          {.result = {.max_fds = static_cast<int>(volumes) + 1}}));
+                                          {.result = {.max_fds = ipc::kMaxFds}}));
   BULKHEAD_ASSIGN_OR_RETURN(crew.user, Worker::Begin(fiber, broker.spawner, security::Kind::kUser));
   BULKHEAD_ASSIGN_OR_RETURN(crew.launch,
                             Worker::Begin(fiber, broker.spawner, security::Kind::kLaunch));
   return crew;
 }
 
-absl::Status MountParts(Fiber& fiber, Worker& worker, const ContainerObject& container,
-                        Parts* parts) {
+absl::Status MountParts(Fiber& fiber, Broker& broker, Worker& worker,
+                        const ContainerObject& container, Parts* parts) {
   auto record = container.record.read();
   auto mounts = record.getConfig().getMounts();
   capnp::MallocMessageBuilder message;
@@ -89,14 +90,17 @@ absl::Status MountParts(Fiber& fiber, Worker& worker, const ContainerObject& con
     volumes[i].setRecursive(true);
     volumes[i].setCreateDirectory(true);
   }
-  BULKHEAD_RETURN_IF_ERROR(worker.Give(fiber, message));
+  const std::vector<int> shared = ShareLayerMounts(broker, mounts.size(), job);
+  BULKHEAD_RETURN_IF_ERROR(worker.Give(fiber, message, shared));
   return worker.Finish<schema::MountResult>(
-      fiber, [&](schema::MountResult::Reader, std::vector<base::UniqueFd>& fds) {
-        if (fds.size() != mounts.size() + 1) {
+      fiber, [&](schema::MountResult::Reader result, std::vector<base::UniqueFd>& fds) {
+        const size_t asked = mounts.size() + 1;
+        if (fds.size() != asked + result.getNewMounts().size()) {
           return absl::InternalError("mount: not as many mounts as asked for");
         }
         parts->rootfs = std::move(fds[0]);
-        for (size_t i = 1; i < fds.size(); ++i) parts->volumes.push_back(std::move(fds[i]));
+        for (size_t i = 1; i < asked; ++i) parts->volumes.push_back(std::move(fds[i]));
+        KeepLayerMounts(broker, record.getLayers(), result, absl::MakeSpan(fds).subspan(asked));
         return absl::OkStatus();
       });
 }
@@ -172,9 +176,9 @@ absl::Status Launch(Fiber& fiber, Broker& broker, Worker& worker, const Containe
 absl::Status BuildContainer(Fiber& fiber, Broker& broker, const PodObject& pod,
                             const ContainerPtr& container, schema::ImageConfig::Reader image) {
   auto config = container->record.read().getConfig();
-  BULKHEAD_ASSIGN_OR_RETURN(Crew crew, GatherCrew(fiber, broker, config.getMounts().size()));
+  BULKHEAD_ASSIGN_OR_RETURN(Crew crew, GatherCrew(fiber, broker));
   Parts parts;
-  BULKHEAD_RETURN_IF_ERROR(MountParts(fiber, *crew.mount, *container, &parts));
+  BULKHEAD_RETURN_IF_ERROR(MountParts(fiber, broker, *crew.mount, *container, &parts));
   BULKHEAD_RETURN_IF_ERROR(ResolveUser(fiber, *crew.user, config, image, &parts));
   ContainerInputs inputs = {.container_id = container->id,
                             .pod = pod.record.read(),

@@ -2,6 +2,7 @@
 #include "broker/operations/container.h"
 #include "broker/operations/image.h"
 #include "broker/operations/launch.h"
+#include "broker/operations/layer_mounts.h"
 #include "broker/operations/remove.h"
 #include "broker/spawner/worker.h"
 
@@ -35,6 +36,7 @@ absl::Status DestroyContainer(Fiber& fiber, Broker& broker, const ContainerPtr& 
   BULKHEAD_RETURN_IF_ERROR(RemoveContainerFiles(fiber, *remover, container->id));
   RemoveMonitorSocket(container->id);
   BULKHEAD_RETURN_IF_ERROR(broker.state.Forget(container));
+  DropLayerMounts(broker, container->record.read().getLayers());
   return CollectLayers(fiber, broker);
 }
 

@@ -5,9 +5,18 @@
 #include "absl/status/statusor.h"
 #include "broker/broker.h"
 #include "broker/operations/layer.h"
+#include "schema/common.capnp.h"
 #include "schema/worker/manifest.capnp.h"
 
 namespace bulkhead::broker {
+
+// A manifest, an index or an image's configuration.
+struct Document {
+  int fd = -1;
+  uint64_t offset = 0;
+  uint64_t size = 0;
+  std::string digest;  // of it, 32 bytes; empty: not known
+};
 
 // Has a worker without power hash and parse a manifest, an index or a configuration. said: the media type that its
 // descriptor or the registry gave.

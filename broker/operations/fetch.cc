@@ -62,7 +62,8 @@ void FillItem(const Wanted& wanted, schema::FetchJob::Item::Builder item) {
 }  // namespace
 
 absl::StatusOr<std::vector<FetchedFile>> Fetch(Fiber& fiber, Broker& broker, Pull& pull,
-                                               const std::vector<Wanted>& wanted) {
+                                               const std::vector<Wanted>& wanted,
+                                               const FetchBegun& begun) {
   std::vector<FetchedFile> files(wanted.size());
   std::vector<base::UniqueFd> writers(wanted.size());
   std::vector<int> fds;
@@ -83,6 +84,7 @@ absl::StatusOr<std::vector<FetchedFile>> Fetch(Fiber& fiber, Broker& broker, Pul
       auto worker, Worker::Start(fiber, broker.spawner, security::Kind::kFetch, message, fds,
                                  {.limit = kFetchLimit + absl::Seconds(10)}));
   writers.clear();
+  if (begun) begun(files);
   absl::Status fetched = worker->Finish<schema::FetchResult>(
       fiber, [&](schema::FetchResult::Reader result, std::vector<base::UniqueFd>&) {
         if (result.getItems().size() != files.size()) {

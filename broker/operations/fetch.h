@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,9 +31,13 @@ struct FetchedFile {
   schema::Descriptor::MediaType media_type = schema::Descriptor::MediaType::UNKNOWN;
 };
 
+// Called with the files once a worker has begun to write to them.
+using FetchBegun = std::function<void(const std::vector<FetchedFile>&)>;
+
 // Has a worker fetch them from the pull's registry and repository, into files that have no name. What they hold is
 // not verified; but the worker has ended, so nobody can change them any more.
 absl::StatusOr<std::vector<FetchedFile>> Fetch(Fiber& fiber, Broker& broker, Pull& pull,
-                                               const std::vector<Wanted>& wanted);
+                                               const std::vector<Wanted>& wanted,
+                                               const FetchBegun& begun = nullptr);
 
 }  // namespace bulkhead::broker

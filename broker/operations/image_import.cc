@@ -85,18 +85,18 @@ absl::StatusOr<std::string> ImportOne(Fiber& fiber, Broker& broker, int archive,
   std::string config_digest = DigestBytes(config.read().getDigest());
   BULKHEAD_RETURN_IF_ERROR(StoreDocument(broker, config_document, config_digest));
 
-  std::vector<LayerSource> sources;
+  std::vector<WantedLayer> layers;
   uint64_t size = config_document.size;
   for (unsigned i = 0; i < image.getLayers().size(); ++i) {
     Document at = DocumentAt(archive, image.getLayers()[i]);
     size += at.size;
-    sources.push_back({.fd = archive,
-                       .offset = at.offset,
-                       .size = at.size,
-                       .digest = at.digest,
-                       .diff_id = DigestBytes(parsed.getDiffIds()[i])});
+    layers.push_back({.source = {.fd = archive,
+                                 .offset = at.offset,
+                                 .size = at.size,
+                                 .digest = at.digest,
+                                 .diff_id = DigestBytes(parsed.getDiffIds()[i])}});
   }
-  BULKHEAD_RETURN_IF_ERROR(EnsureLayers(fiber, broker, sources));
+  BULKHEAD_RETURN_IF_ERROR(EnsureLayers(fiber, broker, std::move(layers)));
   BULKHEAD_ASSIGN_OR_RETURN(ImageNames names, NamesOf(image, asked, manifest_digest));
   BULKHEAD_RETURN_IF_ERROR(NameImage(broker, config_digest, parsed, size, manifest_digest, names));
   return DigestText(config_digest);

@@ -73,29 +73,32 @@ absl::StatusOr<Record<schema::ManifestResult>> FetchConfig(Fiber& fiber, Broker&
   return config;
 }
 
+LayerFetch FetchOf(Broker& broker, Pull& pull, const std::string& digest, uint64_t size) {
+  return [&broker, &pull, digest, size](
+             Fiber& fiber, std::function<void(int)> begun) -> absl::StatusOr<base::UniqueFd> {
+    BULKHEAD_ASSIGN_OR_RETURN(
+        auto files, Fetch(fiber, broker, pull,
+                          {{.what = Wanted::What::kBlob, .name = digest, .max_bytes = size}},
+                          [&](const std::vector<FetchedFile>& coming) { begun(coming[0].fd.get()); }));
+    if (files[0].size == size) return std::move(files[0].fd);
+    return absl::DataLossError(
+        absl::StrCat("layer ", DigestText(digest), ": not as long as its manifest says"));
+  };
+}
+
 absl::Status FetchLayers(Fiber& fiber, Broker& broker, Pull& pull,
                          capnp::List<schema::Descriptor>::Reader layers,
                          capnp::List<schema::Digest>::Reader diff_ids) {
-  std::vector<Wanted> wanted;
-  std::vector<LayerSource> sources;
+  std::vector<WantedLayer> wanted;
   for (unsigned i = 0; i < layers.size(); ++i) {
     std::string diff_id = DigestBytes(diff_ids[i]);
     if (broker.state.layers().contains(base::ToHex(diff_id))) continue;
     std::string digest = DigestBytes(layers[i].getDigest());
-    wanted.push_back(
-        {.what = Wanted::What::kBlob, .name = digest, .max_bytes = layers[i].getSize()});
-    sources.push_back({.size = layers[i].getSize(), .digest = digest, .diff_id = diff_id});
+    uint64_t size = layers[i].getSize();
+    wanted.push_back({.source = {.size = size, .digest = digest, .diff_id = diff_id},
+                      .fetch = FetchOf(broker, pull, digest, size)});
   }
-  if (wanted.empty()) return absl::OkStatus();
-  BULKHEAD_ASSIGN_OR_RETURN(auto files, Fetch(fiber, broker, pull, wanted));
-  for (size_t i = 0; i < files.size(); ++i) {
-    if (files[i].size != sources[i].size) {
-      return absl::DataLossError(absl::StrCat("layer ", DigestText(sources[i].digest),
-                                              ": not as long as its manifest says"));
-    }
-    sources[i].fd = files[i].fd.get();
-  }
-  return EnsureLayers(fiber, broker, sources);
+  return EnsureLayers(fiber, broker, std::move(wanted));
 }
 
 ImageNames NamesOf(schema::ImageReference::Reader reference, const std::string& digest) {

@@ -17,7 +17,8 @@ std::string WorkerExit::Describe() const {
   if (WIFSIGNALED(value)) {
     int signal = WTERMSIG(value);
     return absl::StrCat("was killed by signal ", signal,
-                        signal == SIGSYS ? " (a forbidden system call)" : "");
+                        signal == SIGSYS ? " (a forbidden system call)"
+                        : signal == SIGXCPU ? " (its CPU time is used up)" : "");
   }
   return absl::StrCat("ended with code ", WEXITSTATUS(value));
 }

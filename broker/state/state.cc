@@ -105,11 +105,13 @@ absl::Status State::LoadAll() {
   for (const Row& row : layers) {
     std::vector<std::string> numbers = absl::StrSplit(row.record, ' ');
     LayerObject layer;
-    if (numbers.size() != 2 || !absl::SimpleAtoi(numbers[0], &layer.bytes) ||
+    if (numbers.size() < 2 || numbers.size() > 3 ||
+        !absl::SimpleAtoi(numbers[0], &layer.bytes) ||
         !absl::SimpleAtoi(numbers[1], &layer.inodes)) {
       ReportBadRow("layers", row, absl::DataLossError("not two numbers"));
       continue;
     }
+    if (numbers.size() == 3) layer.written_in_boot = numbers[2];
     layers_[row.id] = layer;
   }
   return absl::OkStatus();
@@ -145,10 +147,13 @@ absl::Status State::SaveImage(Record<schema::Image> image) {
 }
 
 absl::Status State::SaveLayer(const std::string& diff_id_hex, LayerObject layer) {
-  BULKHEAD_RETURN_IF_ERROR(
-      store_->Put(Table::kLayers,
-                  {.id = diff_id_hex, .record = absl::StrCat(layer.bytes, " ", layer.inodes)},
-                  Durability::kPower));
+  const bool written = layer.written_in_boot.empty();
+  BULKHEAD_RETURN_IF_ERROR(store_->Put(
+      Table::kLayers,
+      {.id = diff_id_hex,
+       .record = absl::StrCat(layer.bytes, " ", layer.inodes, written ? "" : " ",
+                              layer.written_in_boot)},
+      written ? Durability::kPower : Durability::kProcess));
   layers_[diff_id_hex] = layer;
   return absl::OkStatus();
 }

@@ -48,6 +48,8 @@ using ContainerPtr = std::shared_ptr<ContainerObject>;
 struct LayerObject {
   uint64_t bytes = 0;
   uint64_t inodes = 0;
+  // Not empty: it may not be on the disk yet. The boot, in hex, in which it was made: after another one it is no layer.
+  std::string written_in_boot = {};
 };
 
 class State {

@@ -8,7 +8,7 @@ constexpr const Profile* kAll[] = {
     &kManifestProfile, &kImportProfile,  &kInflateProfile, &kUnpackProfile,  &kUserProfile,
     &kMountProfile,    &kSandboxProfile, &kCniProfile,     &kNetworkProfile, &kLaunchProfile,
     &kMonitorProfile,  &kSignalProfile,  &kRemoveProfile,  &kInitProfile,
-    &kPackProfile,
+    &kPackProfile,     &kSyncProfile,
 };
 
 }  // namespace

@@ -38,7 +38,6 @@ constexpr Syscall kSyscalls[] = {
     {SCMP_SYS(fgetxattr), "opaque marks"},
     {SCMP_SYS(flistxattr), "attributes of a replaced directory"},
     {SCMP_SYS(fremovexattr), "attributes of a replaced directory"},
-    {SCMP_SYS(syncfs), "durability of the layer before it gets its name"},
     {SCMP_SYS(prlimit64), "lower its own CPU limit", kOwnCpu},
     {SCMP_SYS(umask), "libarchive asks for it"},
     {SCMP_SYS(getuid), "libarchive asks who it is"},

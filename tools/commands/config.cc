@@ -1,5 +1,6 @@
 #include <cstdio>
 
+#include "base/erofs_probe.h"
 #include "tools/commands/commands.h"
 #include "tools/host/host.h"
 
@@ -51,6 +52,9 @@ int RunConfig(Words words) {
   printf("root_dir %s\nrun_dir %s\n", settings->root_dir.c_str(), settings->run_dir.c_str());
   printf("kernel %s, cgroup %s, driver %s\n", host->kernel.c_str(), ModeName(host->cgroup_mode),
          host->systemd_driver ? "systemd" : "cgroupfs");
+  const absl::Status images = base::ProbeErofs((settings->root_dir + "/layers").c_str());
+  printf("layers %s; EROFS images: %s\n", settings->layers.driver.c_str(),
+         images.ok() ? "work here" : std::string(images.message()).c_str());
   PrintRuntimes(*settings);
   puts("configuration is valid");
   return 0;

@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
+#include "base/erofs_probe.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -61,8 +62,23 @@ RuntimeVersions FindRuntimes(const Settings& settings) {
   return versions;
 }
 
+absl::Status DecideLayerDriver(const Settings& settings, Host* host) {
+  host->erofs_layers = base::ProbeErofs((settings.root_dir + "/layers").c_str());
+  if (settings.layers.driver == "erofs" && !host->erofs_layers.ok()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("layers.driver: erofs: ", host->erofs_layers.message()));
+  }
+  const bool image = settings.layers.driver == "erofs" ||
+                     (settings.layers.driver == "auto" && host->erofs_layers.ok());
+  base::Log(base::Severity::kInfo, "layer driver",
+            {{"driver", image ? "erofs" : "dir"},
+             {"erofs", host->erofs_layers.ok() ? "works" : host->erofs_layers.message()}});
+  return absl::OkStatus();
+}
+
 absl::StatusOr<base::UniqueFd> PrepareConfig(const Settings& settings) {
   BULKHEAD_ASSIGN_OR_RETURN(Host host, DetectHost());
+  BULKHEAD_RETURN_IF_ERROR(DecideLayerDriver(settings, &host));
   capnp::MallocMessageBuilder message;
   EncodeConfig(settings, host, FindRuntimes(settings), message.initRoot<schema::Config>());
   return ConfigMemfd(message);

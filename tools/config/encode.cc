@@ -2,6 +2,8 @@
 
 #include <capnp/serialize.h>
 
+#include "tools/config/layers.h"
+
 namespace bulkhead::tools {
 namespace {
 
@@ -76,6 +78,7 @@ void EncodeConfig(const Settings& settings, const Host& host, const RuntimeVersi
   EncodeRegistries(settings, out);
   EncodeHost(host, out.initHost());
   EncodeAudit(settings, out.initAudit());
+  EncodeLayers(settings.layers, host.erofs_layers.ok(), out.initLayers());
   auto uids = out.initAllowedUids(settings.allowed_uids.size());
   for (size_t i = 0; i < settings.allowed_uids.size(); ++i) uids.set(i, settings.allowed_uids[i]);
   out.setSandboxImage(settings.sandbox_image);

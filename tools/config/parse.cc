@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "base/status.h"
+#include "tools/config/layers.h"
 #include "tools/config/settings.h"
 #include "tools/config/value.h"
 
@@ -133,6 +134,7 @@ constexpr Key<Settings> kTopKeys[] = {
     {"runtimes", ApplyRuntimes},
     {"cni", ApplyCni},
     {"registries", ApplyRegistries},
+    {"layers", ApplyLayers},
     {"allowed_uids", [](const Value& v, Settings* s) { return v.Uids(&s->allowed_uids); }},
     {"sandbox_image", [](const Value& v, Settings* s) { return v.Text(&s->sandbox_image); }},
 };

@@ -27,6 +27,21 @@ struct EndpointSettings {
   std::string ca_file;  // absolute, clean; empty: the system's
 };
 
+// How layers are stored and what they may cost; schema/config.capnp says what each means.
+struct LayerSettings {
+  std::string driver = "auto";  // or "dir", "erofs"
+  uint64_t parallel = 0;        // 0: by the number of processors
+  uint64_t max_bytes = uint64_t{64} << 30;
+  uint64_t max_entries = 2'000'000;
+  uint64_t max_ratio = 1100;    // deflate cannot do better than 1032
+  uint64_t max_depth = 256;
+  uint64_t max_xattr_bytes = 64 << 10;
+  uint64_t max_cpu_seconds = 1800;
+  uint64_t max_seconds = 3600;
+  uint64_t max_image_bytes = uint64_t{128} << 30;
+  uint64_t max_image_entries = 4'000'000;
+};
+
 // What the file says, with the defaults where it says nothing.
 struct Settings {
   std::string root_dir = "/var/lib/bulkhead";
@@ -40,6 +55,7 @@ struct Settings {
   std::string sandbox_image;
   bool audit = true;
   bool audit_proceed = false;  // do what cannot be recorded
+  LayerSettings layers;
 };
 
 // Reads file, then file + ".d/*.toml" in name order: a later value replaces an earlier one, tables

@@ -78,6 +78,16 @@ absl::Status Value::Flag(bool* out) const {
   return absl::OkStatus();
 }
 
+absl::Status Value::Number(uint64_t min, uint64_t max, uint64_t* out) const {
+  const toml::value<int64_t>* number = node_.as_integer();
+  if (number == nullptr || number->get() < 0 || static_cast<uint64_t>(number->get()) < min ||
+      static_cast<uint64_t>(number->get()) > max) {
+    return Error(absl::StrCat("must be a whole number, ", min, " to ", max));
+  }
+  *out = static_cast<uint64_t>(number->get());
+  return absl::OkStatus();
+}
+
 absl::Status Value::Paths(std::vector<std::string>* out) const {
   out->clear();
   return EachElement([out](absl::string_view, const Value& element) {

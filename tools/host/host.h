@@ -15,6 +15,8 @@ struct Host {
   // cgroups are asked of systemd, not made by hand: systemd is init, and owns the tree.
   bool systemd_driver = false;
   std::string kernel;  // uname release
+  // Whether layers can be EROFS images, or what cannot be done.
+  absl::Status erofs_layers = absl::UnknownError("not tried");
 };
 
 absl::StatusOr<Host> DetectHost();

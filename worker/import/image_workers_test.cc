@@ -230,9 +230,10 @@ TEST_F(ImageWorkersTest, ArchiveBecomesALayer) {
   Unpacked unpacked = RunUnpack(image.getLayers()[0]);
   auto inflated = unpacked.inflate.As<schema::InflateResult>();
   ExpectOk<schema::InflateResult>(inflated);
-  ExpectOk<schema::UnpackResult>(unpacked.unpack.As<schema::UnpackResult>());
-  EXPECT_EQ(Text(inflated.getDiffId().getBytes()), Hash(tar_));
-  EXPECT_EQ(Text(inflated.getDiffId().getBytes()), Text(parsed.getDiffIds()[0].getBytes()));
+  auto layer = unpacked.unpack.As<schema::UnpackResult>();
+  ExpectOk<schema::UnpackResult>(layer);
+  EXPECT_EQ(Text(layer.getLayer().getDiffId().getBytes()), Hash(tar_));
+  EXPECT_EQ(Text(layer.getLayer().getDiffId().getBytes()), Text(parsed.getDiffIds()[0].getBytes()));
   EXPECT_EQ(Text(inflated.getDigest().getBytes()),
             Text(manifest.As<schema::ManifestResult>().getManifest().getLayers()[0].getDigest()
                      .getBytes()));

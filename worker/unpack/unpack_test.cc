@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "worker/unpack/layer_fixture.h"
+#include "worker/unpack/test_layer_fixture.h"
 
 namespace bulkhead::worker {
 namespace {

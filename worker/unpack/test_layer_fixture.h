@@ -15,7 +15,7 @@
 #include <string>
 
 #include "security/layer_ids.h"
-#include "worker/unpack/layer_sandbox.h"
+#include "worker/unpack/test_layer_sandbox.h"
 #include "worker/layer/test_tar.h"
 
 namespace bulkhead::worker {

@@ -1,4 +1,4 @@
-#include "worker/unpack/layer_sandbox.h"
+#include "worker/unpack/test_layer_sandbox.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
