@@ -40,20 +40,3 @@ struct Image {
   pinned @5 :Bool;
   manifest @6 :Common.Digest;   # the manifest's blob; no bytes: an archive without one
 }
-
-struct LayerBudget {
-  # The most that one layer may cost; more is RESOURCE_EXHAUSTED.
-  maxBytes @0 :UInt64;       # of file contents (a sparse file's whole length), link targets and xattrs
-  maxEntries @1 :UInt64;     # in the tar, and inodes made
-  maxTarBytes @2 :UInt64;    # of the tar
-  maxDepth @3 :UInt32;       # directories above an entry
-  maxXattrBytes @4 :UInt64;  # names and values of one entry
-  cpuSeconds @5 :UInt32;     # of the process; 0: no rule
-}
-
-struct LayerCounts {
-  # What a layer came to.
-  bytes @0 :UInt64;          # as in LayerBudget
-  entries @1 :UInt64;        # inodes and links made
-  diffId @2 :Common.Digest;  # SHA-256 of the tar, hashed by who made the layer from it
-}

@@ -5,14 +5,14 @@
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("bulkhead::schema");
 using Common = import "/schema/common.capnp";
-using I = import "/schema/image.capnp";
+using L = import "/schema/layer.capnp";
 
 struct PackJob {
   # Two fds: the tar stream (read end of a pipe), the image (regular, empty, write-only).
-  budget @0 :I.LayerBudget;
+  budget @0 :L.LayerBudget;
 }
 
 struct PackResult {
   status @0 :Common.Status;
-  layer @1 :I.LayerCounts;
+  layer @1 :L.LayerCounts;
 }

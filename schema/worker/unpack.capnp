@@ -5,14 +5,14 @@
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("bulkhead::schema");
 using Common = import "/schema/common.capnp";
-using I = import "/schema/image.capnp";
+using L = import "/schema/layer.capnp";
 
 struct UnpackJob {
   # Two fds: the tar stream (read end of a pipe), the layer's directory (empty).
-  budget @0 :I.LayerBudget;
+  budget @0 :L.LayerBudget;
 }
 
 struct UnpackResult {
   status @0 :Common.Status;
-  layer @1 :I.LayerCounts;
+  layer @1 :L.LayerCounts;
 }

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "absl/status/status.h"
-#include "schema/image.capnp.h"
+#include "schema/layer.capnp.h"
 #include "worker/layer/layer_reader.h"
 
 // What the jobs of unpack and pack have in common.

@@ -38,6 +38,11 @@ class TestTar {
   // Two zero blocks end a tar.
   std::string Finish() const { return bytes_ + std::string(1024, '\0'); }
   const std::string& unfinished() const { return bytes_; }
+  static TestTar FromBytes(const std::string& unfinished) {
+    TestTar tar;
+    tar.bytes_ = unfinished;
+    return tar;
+  }
 
  private:
   using Header = char[512];

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "worker/parse/sha256.h"
 #include "worker/unpack/test_layer_fixture.h"
 
 namespace bulkhead::worker {
@@ -203,6 +204,53 @@ TEST_P(UnpackTest, RepeatedEntryCounts) {
   TestTar tar;
   for (int i = 0; i < 20; ++i) tar.Add({.name = "d/", .type = '5'});
   EXPECT_EQ(Unpack(tar.Finish(), {.max_bytes = 100, .max_entries = 19}).status.code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_P(UnpackTest, DepthLimitIsExact) {
+  const std::string tar = TestTar().Add({.name = "a/b/c/d", .contents = "x"}).Finish();
+  LayerLimits limits = {.max_bytes = 100, .max_entries = 100, .max_depth = 3};
+  EXPECT_TRUE(Unpack(tar, limits).status.ok());
+  limits.max_depth = 2;
+  EXPECT_EQ(Unpack(tar, limits).status.code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_P(UnpackTest, XattrLimitIsExact) {
+  const std::string tar =
+      TestTar().Add({.name = "a", .pax = {{"SCHILY.xattr.user.x", "12345"}}}).Finish();
+  LayerLimits limits = {.max_bytes = 100, .max_entries = 100, .max_xattr_bytes = 11};
+  EXPECT_TRUE(Unpack(tar, limits).status.ok());
+  limits.max_xattr_bytes = 10;
+  EXPECT_EQ(Unpack(tar, limits).status.code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_P(UnpackTest, TarLimitIsExactAndCountsPadding) {
+  const std::string tar = TestTar().Add({.name = "a"}).Finish() + std::string(100000, '\0');
+  LayerLimits limits = {.max_bytes = 100, .max_entries = 100, .max_tar_bytes = tar.size()};
+  EXPECT_TRUE(Unpack(tar, limits).status.ok());
+  --limits.max_tar_bytes;
+  EXPECT_EQ(Unpack(tar, limits).status.code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_P(UnpackTest, TheStreamIsHashedByWhoMakesTheLayer) {
+  const std::string tar = TestTar().Add({.name = "a", .contents = "x"}).Finish() + "padding";
+  Sha256 hash;
+  hash.Update(tar);
+  EXPECT_EQ(Unpack(tar).unpacked.diff_id, hash.Finish());
+}
+
+// A sparse map that is longer than what it describes costs no more memory than its tar has bytes.
+TEST_P(UnpackTest, SparseMapOfManyEntriesInTheContents) {
+  std::string map = "1000000000000\n";
+  map.resize(512 * 2000, '0');
+  SandboxedUnpack got = Unpack(TestTar()
+                                   .Add({.name = "x",
+                                         .contents = map,
+                                         .pax = {{"GNU.sparse.major", "1"},
+                                                 {"GNU.sparse.minor", "0"},
+                                                 {"GNU.sparse.name", "s"},
+                                                 {"GNU.sparse.realsize", "1099511627776"}}})
+                                   .Finish());
+  EXPECT_FALSE(got.status.ok());
 }
 
 TEST_P(UnpackTest, DamagedOrCutShort) {
