@@ -11,6 +11,15 @@
 
 namespace bulkhead::broker {
 
+// A worker that limits itself ends so (worker/common/own_limits.h).
+constexpr int kOutOfMemoryExit = 3;
+
+bool WorkerExit::OverLimit() const {
+  if (!started) return false;
+  return oom_killed || (WIFSIGNALED(value) && WTERMSIG(value) == SIGXCPU) ||
+         (WIFEXITED(value) && WEXITSTATUS(value) == kOutOfMemoryExit);
+}
+
 std::string WorkerExit::Describe() const {
   if (!started) return absl::StrCat("could not be started: ", strerror(value));
   if (oom_killed) return "was killed at its memory limit";

@@ -1,9 +1,6 @@
 #include "broker/spawner/worker.h"
 
 #include <sys/socket.h>
-#include <sys/wait.h>
-
-#include <csignal>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -102,9 +99,7 @@ absl::Status Worker::Explain(Fiber& fiber, const absl::Status& why) {
   WaitForExit(fiber);
   absl::Status status = absl::InternalError(absl::StrCat(name, exit_->Describe()));
   base::Log(base::Severity::kError, "worker died", {{"what", status.message()}});
-  // LimitCpu (worker/common/cpu_limit.h) ends a worker by this signal.
-  const bool out_of_time = exit_->started && WIFSIGNALED(exit_->value) && WTERMSIG(exit_->value) == SIGXCPU;
-  return exit_->oom_killed || out_of_time ? absl::ResourceExhaustedError(status.message()) : status;
+  return exit_->OverLimit() ? absl::ResourceExhaustedError(status.message()) : status;
 }
 
 void Worker::WaitForExit(Fiber& fiber) {

@@ -12,8 +12,10 @@ constexpr FdRow kFds[] = {
 };
 constexpr const SyscallSet* kSets[] = {&kRuntimeSet, &kSocketSet, &kFileSet};
 constexpr ArgRule kOwnCpu[] = {{0, kLow32, 0}, {1, kLow32, RLIMIT_CPU}};
+constexpr ArgRule kOwnMemory[] = {{0, kLow32, 0}, {1, kLow32, RLIMIT_DATA}};
 constexpr Syscall kSyscalls[] = {
     {SCMP_SYS(prlimit64), "lower its own CPU limit", kOwnCpu},
+    {SCMP_SYS(prlimit64), "lower its own memory limit", kOwnMemory},
     {SCMP_SYS(umask), "libarchive asks for it"},
     {SCMP_SYS(getuid), "libarchive asks who it is"},
     {SCMP_SYS(getgid), "libarchive asks who it is"},
@@ -32,7 +34,8 @@ constexpr Profile kPackProfile = {
     .fds = kFds,
     .syscall_sets = kSets,
     .syscalls = kSyscalls,
-    .limits = {.nofile = 16, .memory_bytes = 512ull << 20, .pids = 4, .wall_seconds = 3600},
+    // The page cache of the layer that it writes counts; its own memory has a limit of its own (main.cc).
+    .limits = {.nofile = 16, .memory_bytes = 4096ull << 20, .pids = 4, .wall_seconds = 3600},
 };
 static_assert(EveryRowHasReason(kPackProfile));
 

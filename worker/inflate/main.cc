@@ -8,7 +8,7 @@
 #include "ipc/status_codec.h"
 #include "schema/worker/inflate.capnp.h"
 #include "security/profile.h"
-#include "worker/common/cpu_limit.h"
+#include "worker/common/own_limits.h"
 #include "worker/common/worker.h"
 #include "worker/inflate/inflate.h"
 

@@ -5,7 +5,7 @@
 #include "ipc/status_codec.h"
 #include "schema/worker/pack.capnp.h"
 #include "security/profile.h"
-#include "worker/common/cpu_limit.h"
+#include "worker/common/own_limits.h"
 #include "worker/common/worker.h"
 #include "worker/layer/layer_job.h"
 #include "worker/pack/pack.h"
@@ -13,11 +13,15 @@
 namespace bulkhead::worker {
 namespace {
 
+constexpr uint64_t kMaxMemoryBytes = 384 << 20;  // about 100 bytes an entry
+
 absl::Status Run(schema::PackJob::Reader job, const std::vector<base::UniqueFd>& fds,
                  schema::PackResult::Builder result) {
   if (fds.size() != 2) return absl::InvalidArgumentError("pack job: needs two fds");
-  absl::Status limited = LimitCpu(job.getBudget().getCpuSeconds());
-  if (!limited.ok()) return limited;
+  for (const absl::Status& status :
+       {LimitCpu(job.getBudget().getCpuSeconds()), LimitMemory(kMaxMemoryBytes)}) {
+    if (!status.ok()) return status;
+  }
   absl::StatusOr<LayerCounts> packed =
       Pack(fds[0].get(), fds[1].get(), LimitsFrom(job.getBudget()));
   if (!packed.ok()) return packed.status();

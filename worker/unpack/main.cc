@@ -7,7 +7,7 @@
 #include "schema/worker/unpack.capnp.h"
 #include "security/enforce/enter.h"
 #include "security/profile.h"
-#include "worker/common/cpu_limit.h"
+#include "worker/common/own_limits.h"
 #include "worker/common/worker.h"
 #include "worker/layer/layer_job.h"
 #include "worker/unpack/unpack.h"
@@ -15,13 +15,15 @@
 namespace bulkhead::worker {
 namespace {
 
+constexpr uint64_t kMaxMemoryBytes = 160 << 20;
+
 absl::Status Run(schema::UnpackJob::Reader job, const std::vector<base::UniqueFd>& fds,
                  schema::UnpackResult::Builder result) {
   if (fds.size() != 2) return absl::InvalidArgumentError("unpack job: needs two fds");
   const int directory = fds[1].get();
   for (const absl::Status& status :
        {security::ConfineToDirectories({directory}, security::Access::kReadWrite),
-        LimitCpu(job.getBudget().getCpuSeconds())}) {
+        LimitCpu(job.getBudget().getCpuSeconds()), LimitMemory(kMaxMemoryBytes)}) {
     if (!status.ok()) return status;
   }
   absl::StatusOr<LayerCounts> unpacked =
