@@ -41,8 +41,8 @@ std::string Contents(const std::string& path, const struct stat& st) {
   return absl::CHexEscape(hash.Finish());
 }
 
-// All there is to be seen of a tree, a line a file. Implied directories have the time of their making
-// in one of the two, so times of directories are left out where they are not the tar's.
+// All there is to be seen of a tree, a line a file; but for the times of directories and whiteouts, some of
+// which are those of their making in one of the two.
 std::vector<std::string> List(const std::string& top) {
   std::vector<std::string> lines;
   std::map<ino_t, std::string> first_names;
@@ -54,11 +54,12 @@ std::vector<std::string> List(const std::string& top) {
     EXPECT_EQ(lstat(path.c_str(), &st), 0) << path;
     const std::string name = path.substr(top.size());
     const bool dir = S_ISDIR(st.st_mode);
+    const bool timeless = dir || S_ISCHR(st.st_mode);
     const std::string& same = first_names.try_emplace(st.st_ino, name).first->second;
     lines.push_back(absl::StrCat(absl::CHexEscape(name), " ", absl::Hex(st.st_mode), " ", st.st_uid,
                                  ":", st.st_gid, " links ", st.st_nlink, " size ",
-                                 dir ? 0 : st.st_size, " time ", dir ? 0 : st.st_mtim.tv_sec, ".",
-                                 dir ? 0 : st.st_mtim.tv_nsec, " as ", dir ? "" : same, " ",
+                                 dir ? 0 : st.st_size, " time ", timeless ? 0 : st.st_mtim.tv_sec, ".",
+                                 timeless ? 0 : st.st_mtim.tv_nsec, " as ", dir ? "" : same, " ",
                                  Contents(path, st), " ", absl::CHexEscape(Xattrs(path))));
   }
   return lines;
