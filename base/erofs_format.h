@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
-// The on-disk format of EROFS as far as we write it: uncompressed, 4 KiB blocks, extended inodes (Linux,
-// fs/erofs/erofs_fs.h). All numbers are little-endian.
+// The on-disk format of EROFS as far as we write it: uncompressed, 4 KiB blocks, extended inodes
+// (Linux, fs/erofs/erofs_fs.h). All numbers are little-endian.
 namespace bulkhead::base::erofs {
 
 static_assert(std::endian::native == std::endian::little, "numbers would have to be swapped");
@@ -58,7 +58,8 @@ struct Inode {
 };
 static_assert(sizeof(Inode) == 64);
 
-// Follows an inode that has xattrs; then come shared_count numbers of shared xattrs, then inline ones.
+// Follows an inode that has xattrs; then come shared_count numbers of shared xattrs, then inline
+// ones.
 struct XattrHeader {
   uint32_t reserved;
   uint8_t shared_count;

@@ -59,19 +59,18 @@ absl::Status ProbeErofs(const char* directory) {
   if (!file) return Cannot("make a file", ErrnoStatus(directory));
   if (absl::Status written = WriteAll(file.get(), EmptyImage()); !written.ok()) return written;
   const std::string source = absl::StrCat("/proc/self/fd/", file.get());
-  absl::StatusOr<UniqueFd> mount =
-      MountDetached("erofs", {{.key = "source", .value = source}, {.key = "ro"}}, MOUNT_ATTR_RDONLY);
+  absl::StatusOr<UniqueFd> mount = MountDetached(
+      "erofs", {{.key = "source", .value = source}, {.key = "ro"}}, MOUNT_ATTR_RDONLY);
   if (!mount.ok()) return Cannot("mount an image from a file", mount.status());
   absl::StatusOr<UniqueFd> clone = CloneMount(mount->get(), "", false);
   absl::StatusOr<UniqueFd> other = CloneMount(AT_FDCWD, directory, false);
   if (!clone.ok()) return Cannot("clone the image's mount", clone.status());
   if (!other.ok()) return Cannot("clone a mount", other.status());
-  absl::StatusOr<UniqueFd> overlay =
-      MountDetached("overlay",
-                    {{.key = "userxattr"},
-                     {.key = "lowerdir+", .fd = clone->get()},
-                     {.key = "lowerdir+", .fd = other->get()}},
-                    MOUNT_ATTR_RDONLY);
+  absl::StatusOr<UniqueFd> overlay = MountDetached("overlay",
+                                                   {{.key = "userxattr"},
+                                                    {.key = "lowerdir+", .fd = clone->get()},
+                                                    {.key = "lowerdir+", .fd = other->get()}},
+                                                   MOUNT_ATTR_RDONLY);
   if (!overlay.ok()) return Cannot("use the image in an overlay", overlay.status());
   return absl::OkStatus();
 }

@@ -21,7 +21,8 @@ struct OwnDirectories {
 
 // What every operation works with.
 struct Broker {
-  // While one of these lives, no layer is collected: an image in the making does not name its layers yet.
+  // While one of these lives, no layer is collected: an image in the making does not name its
+  // layers yet.
   class LayerPin {
    public:
     explicit LayerPin(int* count) : count_(count) { ++*count_; }
@@ -42,10 +43,11 @@ struct Broker {
   SpawnerClient& spawner;
   AuditLink& audit;
   OwnDirectories& directories;
-  std::string boot_id;  // 16 bytes
+  std::string boot_id;   // 16 bytes
   KeyedMutex keys = {};  // orders operations that have no object yet, by what they are about
   int layer_pins = 0;
-  std::map<std::string, base::UniqueFd> layer_mounts = {};  // of layers that are images, by diffID in hex
+  std::map<std::string, base::UniqueFd> layer_mounts =
+      {};  // of layers that are images, by diffID in hex
   bool writing_back = false;
   Timelines timelines = {};
 };

@@ -65,9 +65,8 @@ ContainerPtr NewContainer(Broker& broker, const PodObject& pod,
 
 absl::StatusOr<Crew> GatherCrew(Fiber& fiber, Broker& broker) {
   Crew crew;
-  BULKHEAD_ASSIGN_OR_RETURN(crew.mount,
-                            Worker::Begin(fiber, broker.spawner, security::Kind::kMount,
-                                          {.result = {.max_fds = ipc::kMaxFds}}));
+  BULKHEAD_ASSIGN_OR_RETURN(crew.mount, Worker::Begin(fiber, broker.spawner, security::Kind::kMount,
+                                                      {.result = {.max_fds = ipc::kMaxFds}}));
   BULKHEAD_ASSIGN_OR_RETURN(crew.user, Worker::Begin(fiber, broker.spawner, security::Kind::kUser));
   BULKHEAD_ASSIGN_OR_RETURN(crew.launch,
                             Worker::Begin(fiber, broker.spawner, security::Kind::kLaunch));

@@ -18,8 +18,8 @@ struct Document {
   std::string digest;  // of it, 32 bytes; empty: not known
 };
 
-// Has a worker without power hash and parse a manifest, an index or a configuration. said: the media type that its
-// descriptor or the registry gave.
+// Has a worker without power hash and parse a manifest, an index or a configuration. said: the
+// media type that its descriptor or the registry gave.
 absl::StatusOr<Record<schema::ManifestResult>> ParseDocument(
     Fiber& fiber, Broker& broker, const Document& document, schema::ManifestJob::Kind kind,
     schema::Descriptor::MediaType said = schema::Descriptor::MediaType::UNKNOWN);

@@ -28,11 +28,12 @@ absl::StatusOr<base::UniqueFd> MakeIngestFile(Broker& broker, base::UniqueFd* wr
   return reader;
 }
 
-// Where the registry of this reference is found: its entry in the configuration, the entry "*", else itself.
+// Where the registry of this reference is found: its entry in the configuration, the entry "*",
+// else itself.
 void FillEndpoints(Broker& broker, schema::ImageReference::Reader reference,
                    schema::FetchJob::Builder job) {
-  for (absl::string_view wanted : {absl::string_view(reference.getRegistry().cStr()),
-                                   absl::string_view("*")}) {
+  for (absl::string_view wanted :
+       {absl::string_view(reference.getRegistry().cStr()), absl::string_view("*")}) {
     for (auto registry : broker.config.getRegistries()) {
       if (wanted == registry.getHost().cStr() && registry.getEndpoints().size() > 0) {
         job.setEndpoints(registry.getEndpoints());

@@ -34,8 +34,8 @@ struct FetchedFile {
 // Called with the files once a worker has begun to write to them.
 using FetchBegun = std::function<void(const std::vector<FetchedFile>&)>;
 
-// Has a worker fetch them from the pull's registry and repository, into files that have no name. What they hold is
-// not verified; but the worker has ended, so nobody can change them any more.
+// Has a worker fetch them from the pull's registry and repository, into files that have no name.
+// What they hold is not verified; but the worker has ended, so nobody can change them any more.
 absl::StatusOr<std::vector<FetchedFile>> Fetch(Fiber& fiber, Broker& broker, Pull& pull,
                                                const std::vector<Wanted>& wanted,
                                                const FetchBegun& begun = nullptr);

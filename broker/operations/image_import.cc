@@ -25,9 +25,9 @@ Document DocumentAt(int archive, Section::Reader section) {
 absl::StatusOr<Record<schema::ImportResult>> FindImages(Fiber& fiber, Broker& broker, int archive) {
   capnp::MallocMessageBuilder message;
   message.initRoot<schema::ImportJob>().setArchitecture(kArchitecture);
-  BULKHEAD_ASSIGN_OR_RETURN(auto worker, Worker::Start(fiber, broker.spawner,
-                                                       security::Kind::kImport, message,
-                                                       {archive}));
+  BULKHEAD_ASSIGN_OR_RETURN(
+      auto worker,
+      Worker::Start(fiber, broker.spawner, security::Kind::kImport, message, {archive}));
   Record<schema::ImportResult> found;
   BULKHEAD_RETURN_IF_ERROR(worker->Finish<schema::ImportResult>(
       fiber, [&](schema::ImportResult::Reader result, std::vector<base::UniqueFd>&) {
@@ -68,16 +68,15 @@ absl::StatusOr<std::string> ImportOne(Fiber& fiber, Broker& broker, int archive,
   std::string manifest_digest;
   if (image.getManifest().getSize() > 0) {
     Document document = DocumentAt(archive, image.getManifest());
-    BULKHEAD_ASSIGN_OR_RETURN(auto manifest,
-                              ParseDocument(fiber, broker, document,
-                                            schema::ManifestJob::Kind::MANIFEST_OR_INDEX));
+    BULKHEAD_ASSIGN_OR_RETURN(
+        auto manifest,
+        ParseDocument(fiber, broker, document, schema::ManifestJob::Kind::MANIFEST_OR_INDEX));
     manifest_digest = DigestBytes(manifest.read().getDigest());
     BULKHEAD_RETURN_IF_ERROR(StoreDocument(broker, document, manifest_digest));
   }
   Document config_document = DocumentAt(archive, image.getConfig());
-  BULKHEAD_ASSIGN_OR_RETURN(
-      auto config,
-      ParseDocument(fiber, broker, config_document, schema::ManifestJob::Kind::CONFIG));
+  BULKHEAD_ASSIGN_OR_RETURN(auto config, ParseDocument(fiber, broker, config_document,
+                                                       schema::ManifestJob::Kind::CONFIG));
   auto parsed = config.read().getConfig();
   if (parsed.getDiffIds().size() != image.getLayers().size()) {
     return absl::InvalidArgumentError("archive: manifest and configuration differ in layers");

@@ -33,7 +33,8 @@ absl::StatusOr<ManifestFile> FetchManifest(Fiber& fiber, Broker& broker, Pull& p
   return manifest;
 }
 
-// The manifest for this machine, and the digest of the document that the reference named (an index or itself).
+// The manifest for this machine, and the digest of the document that the reference named (an index
+// or itself).
 absl::StatusOr<ManifestFile> ResolveManifest(Fiber& fiber, Broker& broker, Pull& pull,
                                              std::string* named_digest) {
   schema::ImageReference::Reader reference = pull.reference;
@@ -62,10 +63,9 @@ absl::StatusOr<Record<schema::ManifestResult>> FetchConfig(Fiber& fiber, Broker&
     return absl::ResourceExhaustedError("image configuration: over 4 MiB");
   }
   BULKHEAD_ASSIGN_OR_RETURN(
-      auto files, Fetch(fiber, broker, pull,
-                        {{.what = Wanted::What::kBlob,
-                          .name = digest,
-                          .max_bytes = descriptor.getSize()}}));
+      auto files,
+      Fetch(fiber, broker, pull,
+            {{.what = Wanted::What::kBlob, .name = digest, .max_bytes = descriptor.getSize()}}));
   Document document{.fd = files[0].fd.get(), .size = files[0].size, .digest = digest};
   BULKHEAD_ASSIGN_OR_RETURN(
       auto config, ParseDocument(fiber, broker, document, schema::ManifestJob::Kind::CONFIG));
@@ -77,9 +77,10 @@ LayerFetch FetchOf(Broker& broker, Pull& pull, const std::string& digest, uint64
   return [&broker, &pull, digest, size](
              Fiber& fiber, std::function<void(int)> begun) -> absl::StatusOr<base::UniqueFd> {
     BULKHEAD_ASSIGN_OR_RETURN(
-        auto files, Fetch(fiber, broker, pull,
-                          {{.what = Wanted::What::kBlob, .name = digest, .max_bytes = size}},
-                          [&](const std::vector<FetchedFile>& coming) { begun(coming[0].fd.get()); }));
+        auto files,
+        Fetch(fiber, broker, pull,
+              {{.what = Wanted::What::kBlob, .name = digest, .max_bytes = size}},
+              [&](const std::vector<FetchedFile>& coming) { begun(coming[0].fd.get()); }));
     if (files[0].size == size) return std::move(files[0].fd);
     return absl::DataLossError(
         absl::StrCat("layer ", DigestText(digest), ": not as long as its manifest says"));
@@ -122,8 +123,7 @@ absl::StatusOr<std::string> FetchImage(Fiber& fiber, Broker& broker, Pull& pull)
   BULKHEAD_ASSIGN_OR_RETURN(ManifestFile manifest,
                             ResolveManifest(fiber, broker, pull, &named_digest));
   auto parsed = manifest.parsed.read().getManifest();
-  BULKHEAD_ASSIGN_OR_RETURN(auto config,
-                            FetchConfig(fiber, broker, pull, parsed.getConfig()));
+  BULKHEAD_ASSIGN_OR_RETURN(auto config, FetchConfig(fiber, broker, pull, parsed.getConfig()));
   auto image = config.read().getConfig();
   if (image.getDiffIds().size() != parsed.getLayers().size()) {
     return absl::InvalidArgumentError("image: manifest and configuration differ in layers");
@@ -143,8 +143,8 @@ absl::StatusOr<std::string> FetchImage(Fiber& fiber, Broker& broker, Pull& pull)
 absl::StatusOr<std::string> PullImage(Fiber& fiber, Broker& broker,
                                       schema::ImageReference::Reader reference) {
   BULKHEAD_RETURN_IF_ERROR(validate::CheckReference("image.image", reference));
-  auto ordered = broker.keys.Acquire(
-      fiber, absl::StrCat("pull ", validate::FormatReference(reference)));
+  auto ordered =
+      broker.keys.Acquire(fiber, absl::StrCat("pull ", validate::FormatReference(reference)));
   absl::StatusOr<std::string> id = [&] {
     auto pinned = broker.PinLayers();
     Pull pull{.reference = reference};

@@ -76,29 +76,28 @@ absl::StatusOr<std::unique_ptr<Worker>> StartInflate(Fiber& fiber, Broker& broke
 }
 
 template <typename Job>
-absl::StatusOr<std::unique_ptr<Worker>> StartMaker(Fiber& fiber, Broker& broker, security::Kind kind,
-                                                   uint64_t compressed, const ImageBudget& image,
-                                                   int in, int staging) {
+absl::StatusOr<std::unique_ptr<Worker>> StartMaker(Fiber& fiber, Broker& broker,
+                                                   security::Kind kind, uint64_t compressed,
+                                                   const ImageBudget& image, int in, int staging) {
   capnp::MallocMessageBuilder message;
-  FillBudget(broker.config.getLayers(), image, compressed,
-             message.initRoot<Job>().initBudget());
+  FillBudget(broker.config.getLayers(), image, compressed, message.initRoot<Job>().initBudget());
   return Worker::Start(fiber, broker.spawner, kind, message, {in, staging},
                        WithinTime(broker.config.getLayers()));
 }
 
 template <typename Result>
 absl::Status FinishMaker(Fiber& fiber, Worker& worker, Made* made) {
-  return worker.Finish<Result>(
-      fiber, [&](typename Result::Reader answer, std::vector<base::UniqueFd>&) {
-        made->bytes = answer.getLayer().getBytes();
-        made->entries = answer.getLayer().getEntries();
-        made->diff_id = DigestBytes(answer.getLayer().getDiffId());
-        return absl::OkStatus();
-      });
+  return worker.Finish<Result>(fiber,
+                               [&](typename Result::Reader answer, std::vector<base::UniqueFd>&) {
+                                 made->bytes = answer.getLayer().getBytes();
+                                 made->entries = answer.getLayer().getEntries();
+                                 made->diff_id = DigestBytes(answer.getLayer().getDiffId());
+                                 return absl::OkStatus();
+                               });
 }
 
-// One worker inflates and hashes what it inflates, the other hashes what comes out and makes the layer; a pipe joins
-// them. complete: see InflateJob; -1: the source is complete.
+// One worker inflates and hashes what it inflates, the other hashes what comes out and makes the
+// layer; a pipe joins them. complete: see InflateJob; -1: the source is complete.
 absl::Status RunMakers(Fiber& fiber, Broker& broker, const LayerSource& source, int complete,
                        const ImageBudget& image, Made* made) {
   BULKHEAD_ASSIGN_OR_RETURN(base::FdPair pipe, base::MakePipe());
@@ -181,9 +180,8 @@ absl::Status EnsureLayer(Fiber& fiber, Broker& broker, WantedLayer& wanted, Imag
   if (broker.state.layers().contains(hex)) return absl::OkStatus();
   // Renamed but not recorded: a broker that died in between left it.
   BULKHEAD_RETURN_IF_ERROR(RemoveLayerFiles(fiber, broker, hex));
-  absl::StatusOr<Made> made =
-      wanted.fetch ? MakeWhileFetching(fiber, broker, wanted, image)
-                   : MakeLayer(fiber, broker, wanted.source, -1, image);
+  absl::StatusOr<Made> made = wanted.fetch ? MakeWhileFetching(fiber, broker, wanted, image)
+                                           : MakeLayer(fiber, broker, wanted.source, -1, image);
   if (!made.ok()) return made.status();
   absl::Status status =
       made->bytes > image.bytes || made->entries > image.entries

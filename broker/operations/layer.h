@@ -19,8 +19,8 @@ struct LayerSource {
   std::string diff_id;  // of the tar in them, 32 bytes
 };
 
-// Fetches a layer's bytes into a file. Calls begun with the file as soon as bytes may come, and returns it when they are
-// all there and nobody can change them any more.
+// Fetches a layer's bytes into a file. Calls begun with the file as soon as bytes may come, and
+// returns it when they are all there and nobody can change them any more.
 using LayerFetch =
     std::function<absl::StatusOr<base::UniqueFd>(Fiber& fiber, std::function<void(int)> begun)>;
 
@@ -29,10 +29,10 @@ struct WantedLayer {
   LayerFetch fetch;  // null: source.fd has the bytes already
 };
 
-// Makes the layers of one image, unless the store has them, some at a time. Each is made while its bytes still come;
-// it counts when both digests are right, of exactly the bytes that it was made from, and its fetcher has ended well.
-// Two operations that need the same layer make it once. The first error; RESOURCE_EXHAUSTED: over a budget of the
-// configuration's.
+// Makes the layers of one image, unless the store has them, some at a time. Each is made while its
+// bytes still come; it counts when both digests are right, of exactly the bytes that it was made
+// from, and its fetcher has ended well. Two operations that need the same layer make it once. The
+// first error; RESOURCE_EXHAUSTED: over a budget of the configuration's.
 absl::Status EnsureLayers(Fiber& fiber, Broker& broker, std::vector<WantedLayer> layers);
 
 std::string DigestBytes(schema::Digest::Reader digest);

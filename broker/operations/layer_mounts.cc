@@ -10,7 +10,8 @@
 namespace bulkhead::broker {
 namespace {
 
-// A descriptor each; a node has fewer layers in use. Beyond that, layers are mounted for each container.
+// A descriptor each; a node has fewer layers in use. Beyond that, layers are mounted for each
+// container.
 constexpr size_t kMostMounts = 1024;
 
 }  // namespace
@@ -39,7 +40,8 @@ void KeepLayerMounts(Broker& broker, capnp::List<schema::Digest>::Reader layers,
   for (unsigned i = 0; i < indices.size() && i < fds.size(); ++i) {
     if (indices[i] >= layers.size()) continue;
     const std::string hex = base::ToHex(DigestBytes(layers[indices[i]]));
-    if (broker.state.layers().contains(hex)) broker.layer_mounts.try_emplace(hex, std::move(fds[i]));
+    if (broker.state.layers().contains(hex))
+      broker.layer_mounts.try_emplace(hex, std::move(fds[i]));
   }
 }
 

@@ -5,12 +5,13 @@
 #include "broker/broker.h"
 #include "schema/worker/mount.capnp.h"
 
-// Layers that are images are mounted once; every container gets a view of that one mount, so that what one has read
-// the others need not. The broker keeps the mounts, which are attached nowhere, as descriptors: they go with it or
-// with the layer, and what was built on them stays.
+// Layers that are images are mounted once; every container gets a view of that one mount, so that
+// what one has read the others need not. The broker keeps the mounts, which are attached nowhere,
+// as descriptors: they go with it or with the layer, and what was built on them stays.
 namespace bulkhead::broker {
 
-// Names in the job (whose layers are set) the mounts that are there. Returns them; they stay the broker's.
+// Names in the job (whose layers are set) the mounts that are there. Returns them; they stay the
+// broker's.
 std::vector<int> ShareLayerMounts(Broker& broker, size_t volumes, schema::MountJob::Builder job);
 // Keeps those that came with the result, behind its first fds. layers: the job's.
 void KeepLayerMounts(Broker& broker, capnp::List<schema::Digest>::Reader layers,

@@ -18,7 +18,8 @@ namespace {
 
 // Not finished: it is a directory, which takes a worker.
 absl::StatusOr<bool> RemoveImageFile(Broker& broker, const std::string& name) {
-  if (unlinkat(broker.directories.layers.get(), name.c_str(), 0) == 0 || errno == ENOENT) return true;
+  if (unlinkat(broker.directories.layers.get(), name.c_str(), 0) == 0 || errno == ENOENT)
+    return true;
   if (errno == EISDIR || errno == EPERM) return false;
   return base::ErrnoStatus("remove a layer");
 }
@@ -34,9 +35,9 @@ absl::Status SyncLayer(Fiber& fiber, Broker& broker, const std::string& hex) {
   }
   capnp::MallocMessageBuilder message;
   message.initRoot<schema::SyncJob>();
-  BULKHEAD_ASSIGN_OR_RETURN(auto worker, Worker::Start(fiber, broker.spawner, security::Kind::kSync,
-                                                       message,
-                                                       {layers, image ? image.get() : layers}));
+  BULKHEAD_ASSIGN_OR_RETURN(auto worker,
+                            Worker::Start(fiber, broker.spawner, security::Kind::kSync, message,
+                                          {layers, image ? image.get() : layers}));
   return worker->Finish<schema::SyncResult>(fiber);
 }
 
@@ -85,8 +86,8 @@ absl::StatusOr<Staging> MakeStaging(Broker& broker) {
   return staging;
 }
 
-absl::Status CommitLayer(Broker& broker, const Staging& staging, const std::string& hex, uint64_t bytes,
-                         uint64_t inodes) {
+absl::Status CommitLayer(Broker& broker, const Staging& staging, const std::string& hex,
+                         uint64_t bytes, uint64_t inodes) {
   int layers = broker.directories.layers.get();
   LayerObject layer = {
       .bytes = bytes, .inodes = inodes, .written_in_boot = base::ToHex(broker.boot_id)};

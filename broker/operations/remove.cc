@@ -8,8 +8,8 @@ namespace bulkhead::broker {
 namespace {
 
 absl::Status RunRemove(Fiber& fiber, Broker& broker, capnp::MessageBuilder& message) {
-  BULKHEAD_ASSIGN_OR_RETURN(
-      auto worker, Worker::Start(fiber, broker.spawner, security::Kind::kRemove, message));
+  BULKHEAD_ASSIGN_OR_RETURN(auto worker,
+                            Worker::Start(fiber, broker.spawner, security::Kind::kRemove, message));
   return worker->Finish<schema::RemoveResult>(fiber);
 }
 

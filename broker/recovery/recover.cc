@@ -8,10 +8,10 @@
 #include "broker/monitor/init_link.h"
 #include "broker/operations/container.h"
 #include "broker/operations/image.h"
-#include "broker/operations/list_directory.h"
-#include "broker/operations/pod.h"
 #include "broker/operations/layer.h"
 #include "broker/operations/layer_store.h"
+#include "broker/operations/list_directory.h"
+#include "broker/operations/pod.h"
 #include "broker/operations/remove.h"
 
 namespace bulkhead::broker {
@@ -36,8 +36,8 @@ void ClearIngest(Broker& broker) {
   for (const std::string& name : *names) unlinkat(ingest, name.c_str(), 0);
 }
 
-// Layers that were not on the disk when the node went down may be half there: they are none any more, and neither are
-// their images, which will be pulled again.
+// Layers that were not on the disk when the node went down may be half there: they are none any
+// more, and neither are their images, which will be pulled again.
 void ForgetUnwritten(Broker& broker) {
   const std::string boot = base::ToHex(broker.boot_id);
   std::vector<std::string> lost, images;

@@ -26,8 +26,9 @@ std::string WorkerExit::Describe() const {
   if (WIFSIGNALED(value)) {
     int signal = WTERMSIG(value);
     return absl::StrCat("was killed by signal ", signal,
-                        signal == SIGSYS ? " (a forbidden system call)"
-                        : signal == SIGXCPU ? " (its CPU time is used up)" : "");
+                        signal == SIGSYS    ? " (a forbidden system call)"
+                        : signal == SIGXCPU ? " (its CPU time is used up)"
+                                            : "");
   }
   return absl::StrCat("ended with code ", WEXITSTATUS(value));
 }
@@ -74,7 +75,7 @@ void SpawnerClient::Disconnected() {
 }
 
 absl::StatusOr<SpawnerClient::Started> SpawnerClient::Spawn(Fiber& fiber, security::Kind kind,
-                                                           int control) {
+                                                            int control) {
   if (!connected_) return absl::UnavailableError("the spawner is gone");
   ipc::SpawnRequest request = {.magic = ipc::kSpawnMagic,
                                .op = ipc::SpawnOp::kSpawn,
@@ -82,8 +83,8 @@ absl::StatusOr<SpawnerClient::Started> SpawnerClient::Spawn(Fiber& fiber, securi
                                .kind = static_cast<uint32_t>(kind)};
   iovec part = {.iov_base = &request, .iov_len = sizeof(request)};
   alignas(cmsghdr) char space[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space,
-                    .msg_controllen = sizeof(space)};
+  msghdr message = {
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)};
   cmsghdr* header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;

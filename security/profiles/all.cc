@@ -7,8 +7,8 @@ constexpr const Profile* kAll[] = {
     &kFrontendProfile, &kBrokerProfile,  &kSpawnerProfile, &kAuditorProfile, &kFetchProfile,
     &kManifestProfile, &kImportProfile,  &kInflateProfile, &kUnpackProfile,  &kUserProfile,
     &kMountProfile,    &kSandboxProfile, &kCniProfile,     &kNetworkProfile, &kLaunchProfile,
-    &kMonitorProfile,  &kSignalProfile,  &kRemoveProfile,  &kInitProfile,
-    &kPackProfile,     &kSyncProfile,
+    &kMonitorProfile,  &kSignalProfile,  &kRemoveProfile,  &kInitProfile,    &kPackProfile,
+    &kSyncProfile,
 };
 
 }  // namespace

@@ -34,7 +34,8 @@ constexpr Profile kPackProfile = {
     .fds = kFds,
     .syscall_sets = kSets,
     .syscalls = kSyscalls,
-    // The page cache of the layer that it writes counts; its own memory has a limit of its own (main.cc).
+    // The page cache of the layer that it writes counts; its own memory has a limit of its own
+    // (main.cc).
     .limits = {.nofile = 16, .memory_bytes = 4096ull << 20, .pids = 4, .wall_seconds = 3600},
 };
 static_assert(EveryRowHasReason(kPackProfile));

@@ -1,9 +1,11 @@
-// How long pulling an image, unpacking included, and removing it take, and how much memory it takes at most: several
-// runtimes in turn, in one run, so that they can be compared. Prints a line of JSON for each pull, then the medians.
+// How long pulling an image, unpacking included, and removing it take, and how much memory it takes
+// at most: several runtimes in turn, in one run, so that they can be compared. Prints a line of
+// JSON for each pull, then the medians.
 //
 //   image_pull --endpoint NAME=SOCKET,PID ... --image REFERENCE ... [--rounds N]
 //
-// PID: the process whose memory counts, with all its descendants; summed as PSS, sampled every 20 ms.
+// PID: the process whose memory counts, with all its descendants; summed as PSS, sampled every 20
+// ms.
 #include <dirent.h>
 #include <unistd.h>
 
@@ -141,10 +143,12 @@ Sample PullOnce(const Endpoint& endpoint, const std::string& image) {
   sync();
   sample.sync_ms = Since(begin);
   sample.remove_ms = Remove(client, image);
-  printf(R"({"runtime": "%s", "image": "%s", "pull_ms": %.0f, "sync_after_ms": %.0f, "remove_ms": %.1f, )"
-         R"("peak_pss_mib": %.1f})" "\n",
-         endpoint.name.c_str(), image.c_str(), sample.pull_ms, sample.sync_ms, sample.remove_ms,
-         sample.peak_kib / 1024.0);
+  printf(
+      R"({"runtime": "%s", "image": "%s", "pull_ms": %.0f, "sync_after_ms": %.0f, "remove_ms": %.1f, )"
+      R"("peak_pss_mib": %.1f})"
+      "\n",
+      endpoint.name.c_str(), image.c_str(), sample.pull_ms, sample.sync_ms, sample.remove_ms,
+      sample.peak_kib / 1024.0);
   fflush(stdout);
   return sample;
 }

@@ -68,7 +68,8 @@ class Checker {
     at += sizeof(header);
     for (int i = 0; i < header.shared_count; ++i, at += 4) {
       Must(super_.xattr_block != 0, "shared xattrs without a place");
-      Must(OneXattr(super_.xattr_block * kBlockBytes + 4 * uint64_t{At<uint32_t>(at)}) > 0, "shared");
+      Must(OneXattr(super_.xattr_block * kBlockBytes + 4 * uint64_t{At<uint32_t>(at)}) > 0,
+           "shared");
     }
     while (at < end) at += OneXattr(at);
     Must(at == end, "xattrs end where their count says");
@@ -142,7 +143,8 @@ class Checker {
              uint32_t* links, int* dots) {
     const Inode inode = Load(entry.nid);
     if (name == "." || name == "..") {
-      Must(entry.nid == (name == "." ? nid : parent) && entry.file_type == kDirectory, name.c_str());
+      Must(entry.nid == (name == "." ? nid : parent) && entry.file_type == kDirectory,
+           name.c_str());
       ++*dots;
       return;
     }

@@ -3,7 +3,8 @@
 #include <cstdint>
 #include <string>
 
-// Reads an EROFS image as the kernel does and ends the process where anything in it is not as the kernel wants it.
+// Reads an EROFS image as the kernel does and ends the process where anything in it is not as the
+// kernel wants it.
 namespace bulkhead::fuzz {
 
 struct ImageFacts {

@@ -1,5 +1,5 @@
-// The EROFS writer by itself: any sequence of entries that LayerSink allows makes an image that the kernel takes. Three bytes
-// an entry, and its contents are made up, so that a run gets far.
+// The EROFS writer by itself: any sequence of entries that LayerSink allows makes an image that the
+// kernel takes. Three bytes an entry, and its contents are made up, so that a run gets far.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -15,7 +15,7 @@
 namespace bulkhead::worker {
 namespace {
 
-constexpr size_t kSizes[] = {0,    1,    511,  1900, 2047, 2048, 4000, 4031, 4032, 4095,
+constexpr size_t kSizes[] = {0,    1,    511,  1900, 2047, 2048, 4000,  4031,    4032,         4095,
                              4096, 4097, 6000, 8191, 8192, 9000, 70000, 1 << 20, (1 << 20) + 1};
 
 EntryName NameFrom(uint8_t byte) {
@@ -25,7 +25,8 @@ EntryName NameFrom(uint8_t byte) {
 }
 
 Attributes AttributesFrom(uint8_t byte) {
-  Attributes attributes = {.uid = byte, .gid = byte * 7u, .mode = static_cast<mode_t>(byte * 16 + 4)};
+  Attributes attributes = {
+      .uid = byte, .gid = byte * 7u, .mode = static_cast<mode_t>(byte * 16 + 4)};
   if (byte % 4 == 0) attributes.xattrs.push_back({"user.x", std::string(byte, 'x')});
   if (byte % 8 == 0) attributes.xattrs.push_back({"user.big", std::string(byte * 20, 'y')});
   return attributes;
@@ -48,7 +49,8 @@ absl::Status Apply(ImageSink& sink, uint8_t what, uint8_t where, uint8_t how) {
     case 0:
       return sink.Directory(name, AttributesFrom(how));
     case 1:
-      return sink.Symlink(name, AttributesFrom(how), how < 200 ? "a/b" : std::string(how * 16, 's'));
+      return sink.Symlink(name, AttributesFrom(how),
+                          how < 200 ? "a/b" : std::string(how * 16, 's'));
     case 2:
       return sink.Fifo(name, AttributesFrom(how));
     case 3:

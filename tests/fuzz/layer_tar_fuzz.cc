@@ -1,5 +1,6 @@
-// A layer's tar as anyone may write it: what the reader hands on must keep to the contract of LayerSink, within the
-// limits, and be the same however the pipe cuts the bytes; and what pack makes of it must be an image that the kernel takes.
+// A layer's tar as anyone may write it: what the reader hands on must keep to the contract of
+// LayerSink, within the limits, and be the same however the pipe cuts the bytes; and what pack
+// makes of it must be an image that the kernel takes.
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -19,9 +20,11 @@
 namespace bulkhead::worker {
 namespace {
 
-constexpr LayerLimits kLimits = {
-    .max_bytes = 1 << 20, .max_entries = 500, .max_tar_bytes = 1 << 20, .max_depth = 20,
-    .max_xattr_bytes = 1000};
+constexpr LayerLimits kLimits = {.max_bytes = 1 << 20,
+                                 .max_entries = 500,
+                                 .max_tar_bytes = 1 << 20,
+                                 .max_depth = 20,
+                                 .max_xattr_bytes = 1000};
 
 void Must(bool ok) {
   if (!ok) abort();
@@ -78,7 +81,8 @@ class Note : public LayerSink {
   const std::string& text() const { return text_; }
 
  private:
-  absl::Status AddInode(absl::string_view what, const EntryName& name, const Attributes& attributes) {
+  absl::Status AddInode(absl::string_view what, const EntryName& name,
+                        const Attributes& attributes) {
     CheckName(name);
     Must((attributes.mode & ~07777) == 0 && attributes.uid < 0x7ffffffe &&
          attributes.gid < 0x7ffffffe);

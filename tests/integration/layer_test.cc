@@ -1,4 +1,5 @@
-// Layers in both forms, on a real node: pulled, mounted, shared, removed; and what a wicked one costs.
+// Layers in both forms, on a real node: pulled, mounted, shared, removed; and what a wicked one
+// costs.
 #include <unistd.h>
 
 #include <filesystem>
@@ -81,8 +82,9 @@ TEST_P(LayerDrivers, PulledRunAndRemoved) {
   ASSERT_EQ(pushed.code, 0) << pushed.err;
   const std::string name = absl::StrCat(kRegistry, "/some/app:1");
   ASSERT_THAT(Pull(name), IsOk());
-  EXPECT_EQ(Run(name, {"/bin/sh", "-c", "wc -c < /layer-2; stat -c %u:%g /bin/busybox; "
-                                        "rm /layer-1; ls / | grep -c layer; touch /new; ls /etc"}),
+  EXPECT_EQ(Run(name, {"/bin/sh", "-c",
+                       "wc -c < /layer-2; stat -c %u:%g /bin/busybox; "
+                       "rm /layer-1; ls / | grep -c layer; touch /new; ls /etc"}),
             "100000\n0:0\n2\npasswd\n");
   Found after = LayersOnDisk();
   EXPECT_EQ(after.staging, 0);
@@ -119,8 +121,9 @@ TEST_P(LayerDrivers, SharedByContainersAndOutlivingARestart) {
 class V12 : public LayerNode {
  protected:
   NodeOptions Options() override {
-    return WithLayers(LayersTable("auto", "max_ratio = 100\nmax_entries = 3000\n"
-                                          "max_image_bytes = 15000000\nmax_depth = 20\n"));
+    return WithLayers(LayersTable("auto",
+                                  "max_ratio = 100\nmax_entries = 3000\n"
+                                  "max_image_bytes = 15000000\nmax_depth = 20\n"));
   }
   void ExpectRefused(const std::string& tag, std::vector<std::string> options) {
     Output pushed = node().Push("evil/" + tag, std::move(options));
@@ -155,7 +158,8 @@ TEST_F(V13, NothingOfAnImageIsExecutedByPulling) {
   ASSERT_EQ(pushed.code, 0) << pushed.err;
   const std::string name = absl::StrCat(kRegistry, "/evil/helpers:1");
   ASSERT_THAT(Pull(name), IsOk());
-  EXPECT_EQ(Run(name, {"/bin/cat", "/etc/ld.so.preload"}), "/lib/x86_64-linux-gnu/libnss_files.so.2\n");
+  EXPECT_EQ(Run(name, {"/bin/cat", "/etc/ld.so.preload"}),
+            "/lib/x86_64-linux-gnu/libnss_files.so.2\n");
   EXPECT_FALSE(fs::exists(node().directory() + "/canary"));
   EXPECT_THAT(RemoveImage(name), IsOk());
 }

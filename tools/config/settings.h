@@ -33,7 +33,7 @@ struct LayerSettings {
   uint64_t parallel = 0;        // 0: by the number of processors
   uint64_t max_bytes = uint64_t{64} << 30;
   uint64_t max_entries = 2'000'000;
-  uint64_t max_ratio = 1100;    // deflate cannot do better than 1032
+  uint64_t max_ratio = 1100;  // deflate cannot do better than 1032
   uint64_t max_depth = 256;
   uint64_t max_xattr_bytes = 64 << 10;
   uint64_t max_cpu_seconds = 1800;

@@ -101,10 +101,9 @@ class ImageWorkersTest : public testing::Test {
   std::string Archive() {
     tar_ = LayerTar();
     std::string layer = Gzip(tar_);
-    std::string config =
-        absl::StrCat(R"({"os":"linux","architecture":"amd64",)",
-                     R"("config":{"User":"web","Cmd":["sh"]},)",
-                     R"("rootfs":{"type":"layers","diff_ids":["sha256:)", Hex(tar_), R"("]}})");
+    std::string config = absl::StrCat(
+        R"({"os":"linux","architecture":"amd64",)", R"("config":{"User":"web","Cmd":["sh"]},)",
+        R"("rootfs":{"type":"layers","diff_ids":["sha256:)", Hex(tar_), R"("]}})");
     std::string manifest =
         absl::StrCat(R"({"schemaVersion":2,"config":)", Descriptor("config.v1+json", config),
                      R"(,"layers":[)", Descriptor("layer.v1.tar+gzip", layer), "]}");
@@ -234,9 +233,11 @@ TEST_F(ImageWorkersTest, ArchiveBecomesALayer) {
   ExpectOk<schema::UnpackResult>(layer);
   EXPECT_EQ(Text(layer.getLayer().getDiffId().getBytes()), Hash(tar_));
   EXPECT_EQ(Text(layer.getLayer().getDiffId().getBytes()), Text(parsed.getDiffIds()[0].getBytes()));
-  EXPECT_EQ(Text(inflated.getDigest().getBytes()),
-            Text(manifest.As<schema::ManifestResult>().getManifest().getLayers()[0].getDigest()
-                     .getBytes()));
+  EXPECT_EQ(Text(inflated.getDigest().getBytes()), Text(manifest.As<schema::ManifestResult>()
+                                                            .getManifest()
+                                                            .getLayers()[0]
+                                                            .getDigest()
+                                                            .getBytes()));
   CheckLayer();
 
   ipc::Received user = RunUser("web");

@@ -63,9 +63,9 @@ class GzipDecoder : public Decoder {
     const int result = isal_inflate(state_.get());
     const size_t made = buffer_.size() - state_->avail_out;
     if (result < 0) {
-      return absl::DataLossError(
-          absl::StrCat("inflate layer: gzip", later_member_ ? " (trailing data or later member)" : "",
-                       ": ", Describe(result)));
+      return absl::DataLossError(absl::StrCat(
+          "inflate layer: gzip", later_member_ ? " (trailing data or later member)" : "", ": ",
+          Describe(result)));
     }
     ended_ = state_->block_state == ISAL_BLOCK_FINISH;
     *full = !ended_ && state_->avail_out == 0;

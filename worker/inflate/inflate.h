@@ -19,13 +19,14 @@ struct InflateLimits {
 };
 
 struct Inflated {
-  std::string digest;   // SHA-256 of the compressed bytes, 32 bytes
-  uint64_t bytes = 0;   // uncompressed
+  std::string digest;  // SHA-256 of the compressed bytes, 32 bytes
+  uint64_t bytes = 0;  // uncompressed
 };
 
 // Where the blob comes from while it is still being written: see Inflate.
 struct Growing {
-  // A pipe's read end, whose other end is closed when the blob is complete; -1: it is from the start.
+  // A pipe's read end, whose other end is closed when the blob is complete; -1: it is from the
+  // start.
   int complete = -1;
 };
 
@@ -35,7 +36,8 @@ struct Growing {
 // INVALID_ARGUMENT: another format.
 //
 // With growing, bytes that the blob does not have yet are waited for, until it is complete. What is
-// hashed is what was decompressed, so the digest is right whatever is written to the blob meanwhile.
+// hashed is what was decompressed, so the digest is right whatever is written to the blob
+// meanwhile.
 absl::StatusOr<Inflated> Inflate(int blob, BlobRange range, int out, const InflateLimits& limits,
                                  Growing growing = {});
 

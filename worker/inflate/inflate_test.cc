@@ -91,8 +91,7 @@ Outcome RunOn(const std::string& blob, InflateLimits limits = kRoomy, std::strin
       outcome.written.append(buffer.data(), n);
     }
   });
-  outcome.result =
-      Inflate(file.get(), {before.size(), blob.size() + size_error}, ends[1], limits);
+  outcome.result = Inflate(file.get(), {before.size(), blob.size() + size_error}, ends[1], limits);
   close(ends[1]);
   reader.join();
   close(ends[0]);
@@ -217,7 +216,10 @@ TEST(Inflate, BombStopsAtTheRatio) {
 }
 
 TEST(Inflate, OtherFormatsAreRefused) {
-  std::string xz("\xfd" "7zXZ\0", 6);
+  std::string xz(
+      "\xfd"
+      "7zXZ\0",
+      6);
   for (std::string blob : {xz + std::string(600, 'x'), std::string("BZh9") + std::string(600, 'x'),
                            std::string(600, 'x'), std::string("x")}) {
     EXPECT_EQ(RunOn(blob).result.status().code(), absl::StatusCode::kInvalidArgument);
@@ -297,7 +299,11 @@ TEST(Inflate, BlobThatStopsGrowingTooEarly) {
 TEST(Inflate, GzipHeaderWithEverything) {
   std::string tar = TarOf(100000);
   std::string blob = Gzip(tar);
-  std::string fields = std::string("\x04\x00" "abcd", 6) + std::string("name\0comment\0", 13);
+  std::string fields = std::string(
+                           "\x04\x00"
+                           "abcd",
+                           6) +
+                       std::string("name\0comment\0", 13);
   blob[3] = 0x04 | 0x08 | 0x10;  // extra field, name, comment
   ExpectGood(blob.substr(0, 10) + fields + blob.substr(10), tar);
 }

@@ -26,10 +26,9 @@ absl::Status Run(schema::InflateJob::Reader job, const std::vector<base::UniqueF
   }
   absl::Status limited = LimitCpu(job.getCpuSeconds());
   if (!limited.ok()) return limited;
-  absl::StatusOr<Inflated> inflated =
-      Inflate(fds[0].get(), {job.getOffset(), job.getSize()}, fds[1].get(),
-              {job.getMaxBytes(), job.getMaxRatio()},
-              {.complete = job.getGrowing() ? fds[2].get() : -1});
+  absl::StatusOr<Inflated> inflated = Inflate(fds[0].get(), {job.getOffset(), job.getSize()},
+                                              fds[1].get(), {job.getMaxBytes(), job.getMaxRatio()},
+                                              {.complete = job.getGrowing() ? fds[2].get() : -1});
   if (!inflated.ok()) return inflated.status();
   result.initDigest().setBytes(Bytes(inflated->digest));
   result.setBytes(inflated->bytes);

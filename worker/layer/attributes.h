@@ -23,7 +23,7 @@ struct Xattr {
 struct Attributes {
   uid_t uid = 0;
   gid_t gid = 0;
-  mode_t mode = 0755;  // permission bits, set-id and sticky bits
+  mode_t mode = 0755;                                    // permission bits, set-id and sticky bits
   timespec times[2] = {{0, UTIME_NOW}, {0, UTIME_NOW}};  // access, modification
   std::vector<Xattr> xattrs;
   uint64_t dropped_xattrs = 0;  // not in the allow-list

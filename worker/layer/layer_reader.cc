@@ -62,14 +62,14 @@ absl::StatusOr<bool> LayerReader::Next() {
   absl::string_view raw(name);
   absl::Status status = Handle(entry, raw);
   if (status.ok()) return true;
-  return base::Annotate(
-      status, absl::StrCat("unpack ", absl::CHexEscape(raw.substr(0, kShownNameBytes))));
+  return base::Annotate(status,
+                        absl::StrCat("unpack ", absl::CHexEscape(raw.substr(0, kShownNameBytes))));
 }
 
 absl::StatusOr<EntryName> LayerReader::Clean(absl::string_view raw) const {
   BULKHEAD_ASSIGN_OR_RETURN(EntryName name, CleanEntryName(raw));
-  const auto above = std::count(name.parent.begin(), name.parent.end(), '/') +
-                     (name.parent.empty() ? 0 : 1);
+  const auto above =
+      std::count(name.parent.begin(), name.parent.end(), '/') + (name.parent.empty() ? 0 : 1);
   if (static_cast<uint64_t>(above) > limits_.max_depth) {
     return absl::ResourceExhaustedError(
         absl::StrCat("name is over ", limits_.max_depth, " directories deep"));
@@ -189,7 +189,8 @@ absl::Status LayerReader::HandleSymlink(archive_entry* entry, const EntryName& n
 
 absl::Status LayerReader::HandleHardLink(const EntryName& name, absl::string_view target) {
   BULKHEAD_ASSIGN_OR_RETURN(EntryName to, Clean(target));
-  if (to.leaf.empty()) return absl::InvalidArgumentError("a hard link to what is not in this layer");
+  if (to.leaf.empty())
+    return absl::InvalidArgumentError("a hard link to what is not in this layer");
   return sink_.HardLink(name, to);
 }
 

@@ -37,7 +37,8 @@ class LayerSink {
   virtual absl::Status Fifo(const EntryName& name, const Attributes& attributes) = 0;
   // INVALID_ARGUMENT: target is not in this layer, or a directory or whiteout.
   virtual absl::Status HardLink(const EntryName& name, const EntryName& target) = 0;
-  // Hides hides in the directory parent of the layers below; what this layer has there itself stays.
+  // Hides hides in the directory parent of the layers below; what this layer has there itself
+  // stays.
   virtual absl::Status Whiteout(const std::string& parent, const std::string& hides) = 0;
   // Hides everything that the layers below have in the directory, which is not the root.
   virtual absl::Status Opaque(const std::string& directory) = 0;

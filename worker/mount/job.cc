@@ -117,9 +117,8 @@ std::vector<Layer> StackOf(schema::MountJob::Reader job, const std::vector<Uniqu
 absl::StatusOr<UniqueFd> BuildRootfs(schema::MountJob::Reader job, const Places& places,
                                      std::vector<Layer> stack, OverlayMethod method,
                                      std::vector<NewMount>* made) {
-  OverlayRequest request = {.layers = places.layers,
-                            .layer_ids = places.layer_ids,
-                            .stack = std::move(stack)};
+  OverlayRequest request = {
+      .layers = places.layers, .layer_ids = places.layer_ids, .stack = std::move(stack)};
   const std::string id = job.getContainerId().cStr();
   UniqueFd directory;
   absl::Cleanup undo = [&] {

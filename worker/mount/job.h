@@ -13,8 +13,9 @@ struct Places {
   int layer_ids = -1;  // user namespace for the layers' owners
 };
 
-// Builds the rootfs and the volumes of one container (schema/worker/mount.capnp). shared: the mounts of
-// layers that came with the job. On failure nothing is left: the directories that it made are removed.
+// Builds the rootfs and the volumes of one container (schema/worker/mount.capnp). shared: the
+// mounts of layers that came with the job. On failure nothing is left: the directories that it made
+// are removed.
 worker::JobResult RunMountJob(schema::MountJob::Reader job,
                               const std::vector<base::UniqueFd>& shared, const Places& places,
                               schema::MountResult::Builder result,

@@ -17,8 +17,9 @@ using base::UniqueFd;
 // Devices of a container live in its own /dev; none of an image's count.
 constexpr unsigned kAttributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV;
 
-// The image's mount is made once and cloned for each use, because only a clone may be id-mapped as the
-// user wants it. Kernels before 6.15 clone no detached mount: there each use has one of its own.
+// The image's mount is made once and cloned for each use, because only a clone may be id-mapped as
+// the user wants it. Kernels before 6.15 clone no detached mount: there each use has one of its
+// own.
 absl::StatusOr<UniqueFd> CloneImage(int file, size_t index, const Layer& layer,
                                     std::vector<NewMount>* made) {
   if (layer.shared >= 0) {
@@ -46,8 +47,8 @@ absl::StatusOr<UniqueFd> CloneLayer(int directory, size_t index, const Layer& la
 }  // namespace
 
 absl::StatusOr<UniqueFd> MountImage(int image) {
-  // The kernel takes the file by name only; this one leads to what was opened, whatever the name there
-  // means by now.
+  // The kernel takes the file by name only; this one leads to what was opened, whatever the name
+  // there means by now.
   const std::string name = absl::StrCat("/proc/self/fd/", image);
   return base::MountDetached("erofs", {{.key = "source", .value = name}, {.key = "ro"}},
                              kAttributes);
@@ -60,8 +61,8 @@ absl::StatusOr<std::vector<UniqueFd>> ViewLayers(int directory, int layer_ids,
   for (size_t i = 0; i < layers.size(); ++i) {
     absl::StatusOr<UniqueFd> view = CloneLayer(directory, i, layers[i], made);
     if (!view.ok()) return base::Annotate(view.status(), absl::StrCat("layer ", layers[i].name));
-    BULKHEAD_RETURN_IF_ERROR(base::SetMountAttributes(view->get(), false, kAttributes, 0, MS_PRIVATE,
-                                                      layer_ids));
+    BULKHEAD_RETURN_IF_ERROR(
+        base::SetMountAttributes(view->get(), false, kAttributes, 0, MS_PRIVATE, layer_ids));
     views.push_back(*std::move(view));
   }
   return views;

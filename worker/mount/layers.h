@@ -24,8 +24,8 @@ struct NewMount {
 // Mounts an EROFS image straight from its file, detached and read-only. image: a regular file's fd.
 absl::StatusOr<base::UniqueFd> MountImage(int image);
 
-// Detached, read-only views of the layers, id-mapped by the user namespace layer_ids, in the order of
-// layers. What images had to be mounted goes to *made.
+// Detached, read-only views of the layers, id-mapped by the user namespace layer_ids, in the order
+// of layers. What images had to be mounted goes to *made.
 absl::StatusOr<std::vector<base::UniqueFd>> ViewLayers(int directory, int layer_ids,
                                                        const std::vector<Layer>& layers,
                                                        std::vector<NewMount>* made);

@@ -1,7 +1,8 @@
 // SECURITY: mount holds CAP_SYS_ADMIN and the file capabilities that overlayfs keeps of its
 // mounter, in the node's mount namespace. Only the broker talks to it, with one typed job: layer
-// digests, a container id, volume paths that the policy allowed. It reads no byte of any file; the kernel
-// reads the images of layers that pack wrote. An attacker who owns it can mount anything on the node.
+// digests, a container id, volume paths that the policy allowed. It reads no byte of any file; the
+// kernel reads the images of layers that pack wrote. An attacker who owns it can mount anything on
+// the node.
 #include "worker/mount/job.h"
 
 int main() {

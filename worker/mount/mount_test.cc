@@ -14,8 +14,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
 #include <functional>
+#include <iostream>
 
 #include "absl/strings/str_cat.h"
 #include "base/erofs_probe.h"
@@ -79,8 +79,8 @@ class MountTest : public testing::TestWithParam<OverlayMethod> {
     const std::string digest(32, static_cast<char>(digests_.size() + 1));
     digests_.push_back(digest);
     const fs::path image = dir_ / "layers" / base::ToHex(digest);
-    worker::SandboxedUnpack packed = worker::PackAsNobody(
-        tar, image.string(), {.max_bytes = 1 << 20, .max_entries = 1000});
+    worker::SandboxedUnpack packed =
+        worker::PackAsNobody(tar, image.string(), {.max_bytes = 1 << 20, .max_entries = 1000});
     ASSERT_TRUE(packed.status.ok()) << packed.status;
   }
   static fs::path AddFile(const fs::path& path, const std::string& text, uint32_t uid,
@@ -409,7 +409,8 @@ TEST_P(MountTest, AnImageIsMountedOnceForAll) {
     ASSERT_EQ(fstatat(fds[1].get(), "a", &st, 0), 0);
     EXPECT_EQ(st.st_uid, security::kLayerIdShift) << "what is kept is not id-mapped";
     // The second container gets the first one's mounts, and no new ones are made.
-    if (GetParam() == OverlayMethod::kNamespace) return;  // that has left the tree of its directories
+    if (GetParam() == OverlayMethod::kNamespace)
+      return;  // that has left the tree of its directories
     shared_.push_back(std::move(fds[1]));
     shared_.push_back(std::move(fds[2]));
     capnp::MallocMessageBuilder second;

@@ -103,9 +103,8 @@ absl::StatusOr<UniqueFd> MountOverlay(const OverlayRequest& request, OverlayMeth
   if (request.stack.size() > kMaxLayers) {
     return absl::ResourceExhaustedError(absl::StrCat("layers: more than ", kMaxLayers));
   }
-  BULKHEAD_ASSIGN_OR_RETURN(
-      std::vector<UniqueFd> layers,
-      ViewLayers(request.layers, request.layer_ids, request.stack, made));
+  BULKHEAD_ASSIGN_OR_RETURN(std::vector<UniqueFd> layers,
+                            ViewLayers(request.layers, request.layer_ids, request.stack, made));
   std::reverse(layers.begin(), layers.end());  // uppermost first, as overlayfs counts them
   // Overlayfs wants two layers at least; one alone needs no overlay.
   if (request.container < 0 && layers.size() == 1) return std::move(layers[0]);

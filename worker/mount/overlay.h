@@ -16,7 +16,7 @@ enum class OverlayMethod { kBest, kDescriptors, kNamespace };
 struct OverlayRequest {
   int layers = -1;     // directory fd of all layers
   int layer_ids = -1;  // user namespace that takes the owners' shift back (security/layer_ids.h)
-  std::vector<Layer> stack;        // lowest first; not empty
+  std::vector<Layer> stack;  // lowest first; not empty
   int container = -1;  // directory fd that holds upper/ and work/; -1: read-only, without them
 };
 

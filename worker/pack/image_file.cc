@@ -17,8 +17,8 @@ using base::erofs::kInodeSlotBytes;
 
 constexpr size_t kWindowBytes = 1 << 20;
 // Blocks are numbered with 32 bits.
-constexpr uint64_t kMaxImageBytes = (uint64_t{std::numeric_limits<uint32_t>::max()} - 1) *
-                                    kBlockBytes;
+constexpr uint64_t kMaxImageBytes =
+    (uint64_t{std::numeric_limits<uint32_t>::max()} - 1) * kBlockBytes;
 
 }  // namespace
 

@@ -44,8 +44,8 @@ class ImageFile {
   std::string window_;
 };
 
-// Where inodes go, each with what follows it inline: in blocks of their own between the files' data.
-// The kernel wants an inline part to lie in one block with nothing else asked of it.
+// Where inodes go, each with what follows it inline: in blocks of their own between the files'
+// data. The kernel wants an inline part to lie in one block with nothing else asked of it.
 class InodeBlocks {
  public:
   explicit InodeBlocks(ImageFile& file) : file_(file) {}

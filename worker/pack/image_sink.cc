@@ -15,8 +15,8 @@ using namespace base::erofs;
 
 constexpr uint64_t kFirstUsed = kRootOffset + sizeof(Inode) + XattrTable::kMostInlineBytes;
 static_assert(kFirstUsed <= kBlockBytes && kFirstUsed % kInodeSlotBytes == 0);
-// A tail above this gets a block of its own, unless the current inode block has room: it would leave
-// too much of the next one empty.
+// A tail above this gets a block of its own, unless the current inode block has room: it would
+// leave too much of the next one empty.
 constexpr uint64_t kMostNewInlineBytes = 2048;
 
 template <typename T>
@@ -56,8 +56,8 @@ absl::StatusOr<ImageSink::Head> ImageSink::MakeHead(mode_t type, const Attribute
 
 absl::Status ImageSink::WriteInode(Head head, absl::string_view tail, PackInode* inode) {
   const uint64_t together = head.bytes() + tail.size();
-  const bool is_inline = !tail.empty() && (together <= kMostNewInlineBytes ||
-                                           inodes_.Fits(together));
+  const bool is_inline =
+      !tail.empty() && (together <= kMostNewInlineBytes || inodes_.Fits(together));
   head.inode.format = is_inline ? kExtendedInline : kExtendedPlain;
   if (!is_inline && !tail.empty()) {
     if (head.inode.size == tail.size()) {
@@ -80,8 +80,8 @@ absl::Status ImageSink::WriteData(uint64_t size, Contents contents, std::string*
   // Zero bytes up to offset, which is at most whole: a hole where that is a block or more.
   auto fill = [&](uint64_t offset) -> absl::Status {
     if (offset <= file_.end() - start) return absl::OkStatus();
-    const uint64_t first = std::min(offset, (file_.end() - start + kBlockBytes - 1) / kBlockBytes *
-                                                kBlockBytes);
+    const uint64_t first =
+        std::min(offset, (file_.end() - start + kBlockBytes - 1) / kBlockBytes * kBlockBytes);
     BULKHEAD_RETURN_IF_ERROR(file_.Append(std::string(first - (file_.end() - start), '\0')));
     const uint64_t hole = (offset - first) / kBlockBytes * kBlockBytes;
     if (hole > 0) BULKHEAD_RETURN_IF_ERROR(file_.AppendHole(hole));

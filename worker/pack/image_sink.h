@@ -9,9 +9,10 @@
 
 namespace bulkhead::worker {
 
-// Makes a layer as an EROFS image in one file, as the entries come: contents go straight to the file,
-// each inode with its last part block beside it; names stay in memory, and directories come last.
-// The same entries make the same bytes. Owners are moved up (security/layer_ids.h) as in a directory.
+// Makes a layer as an EROFS image in one file, as the entries come: contents go straight to the
+// file, each inode with its last part block beside it; names stay in memory, and directories come
+// last. The same entries make the same bytes. Owners are moved up (security/layer_ids.h) as in a
+// directory.
 class ImageSink : public LayerSink {
  public:
   // fd: a regular file, empty, open for writing; stays the caller's.

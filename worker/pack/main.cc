@@ -1,7 +1,8 @@
-// SECURITY: holds the read end of one pipe and one file to write, and nothing else: no file system, no
-// capability, no ids of its own. The broker gives it its job; the stream's bytes come from whoever
-// built the image, by way of inflate. Who owns this process through libarchive's flaw writes what it
-// likes into that one file, which the kernel will read as a file system once both digests are right.
+// SECURITY: holds the read end of one pipe and one file to write, and nothing else: no file system,
+// no capability, no ids of its own. The broker gives it its job; the stream's bytes come from
+// whoever built the image, by way of inflate. Who owns this process through libarchive's flaw
+// writes what it likes into that one file, which the kernel will read as a file system once both
+// digests are right.
 #include "ipc/status_codec.h"
 #include "schema/worker/pack.capnp.h"
 #include "security/profile.h"

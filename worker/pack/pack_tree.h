@@ -15,8 +15,8 @@ namespace bulkhead::worker {
 
 struct PackDirectory;
 
-// One inode of the layer. A file's, link's or fifo's lies in the image already, at nid; a directory's
-// is written when all its entries are known.
+// One inode of the layer. A file's, link's or fifo's lies in the image already, at nid; a
+// directory's is written when all its entries are known.
 struct PackInode {
   base::erofs::FileType type = base::erofs::kRegular;
   bool whiteout = false;
@@ -29,20 +29,21 @@ struct PackInode {
 struct PackDirectory {
   PackInode* parent = nullptr;  // the root is its own
   absl::btree_map<std::string, PackInode*> children;
-  Attributes attributes;        // not set: an implied one's
+  Attributes attributes;  // not set: an implied one's
   bool opaque = false;
 };
 
-// The names of a layer in memory, with the rules of LayerTree (worker/unpack): what an entry meets in
-// its place, how links in a path are followed, what a whiteout does. Inodes live as long as the tree.
+// The names of a layer in memory, with the rules of LayerTree (worker/unpack): what an entry meets
+// in its place, how links in a path are followed, what a whiteout does. Inodes live as long as the
+// tree.
 class PackTree {
  public:
   // max_made: how many inodes and links may be made.
   explicit PackTree(uint64_t max_made);
 
   PackInode* root() { return root_; }
-  // The directory at path ("" is the root); missing ones are made. INVALID_ARGUMENT: something that is
-  // no directory is in the way.
+  // The directory at path ("" is the root); missing ones are made. INVALID_ARGUMENT: something that
+  // is no directory is in the way.
   absl::StatusOr<PackInode*> Parent(const std::string& path);
   // The same without making any; null where there is none.
   PackInode* Find(const std::string& path) const;

@@ -14,7 +14,7 @@ using namespace base::erofs;
 constexpr size_t kWordBytes = 4;
 constexpr size_t kMaxNameBytes = 255;
 constexpr size_t kMaxValueBytes = 65535;
-constexpr size_t kMaxInlineEntries = 512;   // bytes of all an inode's, else they are shared
+constexpr size_t kMaxInlineEntries = 512;  // bytes of all an inode's, else they are shared
 constexpr size_t kMaxSharedCount = 255;
 constexpr size_t kMaxSharedBytes = 16 << 20;
 

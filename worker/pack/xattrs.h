@@ -14,8 +14,9 @@ namespace bulkhead::worker {
 // that have them, in an area of their own.
 class XattrTable {
  public:
-  // What follows an inode that has these; empty for none. The number of 4-byte words in it counts in
-  // the inode's xattr_count. At most kMostInlineBytes. RESOURCE_EXHAUSTED: the shared area is full.
+  // What follows an inode that has these; empty for none. The number of 4-byte words in it counts
+  // in the inode's xattr_count. At most kMostInlineBytes. RESOURCE_EXHAUSTED: the shared area is
+  // full.
   absl::StatusOr<std::string> Encode(const std::vector<Xattr>& xattrs);
   const std::string& shared_area() const { return shared_; }
 

@@ -1,6 +1,6 @@
-// SECURITY: holds the directory of the layers, and perhaps one layer's image, for reading, but can call
-// nothing that reads a file or opens one. The broker gives it its job; no byte comes from anywhere
-// else. Who owns it can make the disk busy.
+// SECURITY: holds the directory of the layers, and perhaps one layer's image, for reading, but can
+// call nothing that reads a file or opens one. The broker gives it its job; no byte comes from
+// anywhere else. Who owns it can make the disk busy.
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -30,8 +30,8 @@ absl::Status DirectorySink::File(const EntryName& name, const Attributes& attrib
   BULKHEAD_ASSIGN_OR_RETURN(int parent, tree_.Parent(name.parent));
   base::UniqueFd fd;
   BULKHEAD_RETURN_IF_ERROR(tree_.Make(parent, name.leaf, [&] {
-    fd.Reset(openat(parent, name.leaf.c_str(),
-                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    fd.Reset(openat(parent, name.leaf.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    0600));
     return fd.get();
   }));
   uint64_t end = 0;
@@ -47,16 +47,15 @@ absl::Status DirectorySink::File(const EntryName& name, const Attributes& attrib
 absl::Status DirectorySink::Symlink(const EntryName& name, const Attributes& attributes,
                                     const std::string& target) {
   BULKHEAD_ASSIGN_OR_RETURN(int parent, tree_.Parent(name.parent));
-  BULKHEAD_RETURN_IF_ERROR(tree_.Make(parent, name.leaf, [&] {
-    return symlinkat(target.c_str(), parent, name.leaf.c_str());
-  }));
+  BULKHEAD_RETURN_IF_ERROR(tree_.Make(
+      parent, name.leaf, [&] { return symlinkat(target.c_str(), parent, name.leaf.c_str()); }));
   return ApplyToSymlink(parent, name.leaf, attributes);
 }
 
 absl::Status DirectorySink::Fifo(const EntryName& name, const Attributes& attributes) {
   BULKHEAD_ASSIGN_OR_RETURN(int parent, tree_.Parent(name.parent));
-  BULKHEAD_RETURN_IF_ERROR(tree_.Make(
-      parent, name.leaf, [&] { return mkfifoat(parent, name.leaf.c_str(), 0600); }));
+  BULKHEAD_RETURN_IF_ERROR(
+      tree_.Make(parent, name.leaf, [&] { return mkfifoat(parent, name.leaf.c_str(), 0600); }));
   base::UniqueFd fd(
       openat(parent, name.leaf.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) return base::ErrnoStatus("open fifo");
@@ -121,8 +120,8 @@ absl::Status DirectorySink::FinishDirectories() {
     if (!fd.ok() || fstat(fd->get(), &st) != 0 || st.st_ino != pending.inode) continue;
     if (absl::Status status = ApplyByFd(fd->get(), pending.attributes); !status.ok()) {
       return base::Annotate(
-          status, absl::StrCat("unpack ",
-                               absl::CHexEscape(pending.path.substr(0, kShownNameBytes)), "/"));
+          status,
+          absl::StrCat("unpack ", absl::CHexEscape(pending.path.substr(0, kShownNameBytes)), "/"));
     }
   }
   return absl::OkStatus();

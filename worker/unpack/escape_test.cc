@@ -9,7 +9,8 @@ namespace {
 
 class V8 : public LayerTest {};   // leaving the layer
 class V10 : public LayerTest {};  // whiteouts in odd places
-class V11 : public LayerTest {};  // power left behind: devices, set-id bits, capabilities, xattrs, ids
+class V11 : public LayerTest {
+};  // power left behind: devices, set-id bits, capabilities, xattrs, ids
 BULKHEAD_BOTH_DRIVERS(V8);
 BULKHEAD_BOTH_DRIVERS(V10);
 BULKHEAD_BOTH_DRIVERS(V11);
@@ -104,9 +105,9 @@ TEST_P(V8, RemovalDoesNotFollow) {
 }
 
 TEST_P(V8, HardLinkOutside) {
-  for (std::string target : {canary(), std::string("../outside/canary"),
-                             std::string("a/../../outside/canary"), std::string("/etc/passwd"),
-                             std::string("nothing")}) {
+  for (std::string target :
+       {canary(), std::string("../outside/canary"), std::string("a/../../outside/canary"),
+        std::string("/etc/passwd"), std::string("nothing")}) {
     ExpectRefused(TestTar().Add({.name = "hard", .type = '1', .link = target}).Finish(), "hard");
   }
 }
@@ -215,16 +216,16 @@ TEST_P(V11, DeviceNodesAreLeftOut) {
 }
 
 TEST_P(V11, ForbiddenXattrs) {
-  SandboxedUnpack got = Unpack(
-      TestTar()
-          .Add({.name = "d/",
-                .type = '5',
-                .pax = {{"SCHILY.xattr.trusted.overlay.redirect", "/../.."},
-                        {"SCHILY.xattr.user.overlay.redirect", "/../.."},
-                        {"SCHILY.xattr.user.overlay.opaque", "y"},
-                        {"SCHILY.xattr.security.selinux", "x"},
-                        {"SCHILY.xattr.system.posix_acl_access", "x"}}})
-          .Finish());
+  SandboxedUnpack got =
+      Unpack(TestTar()
+                 .Add({.name = "d/",
+                       .type = '5',
+                       .pax = {{"SCHILY.xattr.trusted.overlay.redirect", "/../.."},
+                               {"SCHILY.xattr.user.overlay.redirect", "/../.."},
+                               {"SCHILY.xattr.user.overlay.opaque", "y"},
+                               {"SCHILY.xattr.security.selinux", "x"},
+                               {"SCHILY.xattr.system.posix_acl_access", "x"}}})
+                 .Finish());
   ASSERT_TRUE(got.status.ok()) << got.status;
   EXPECT_EQ(got.unpacked.dropped_xattrs, 5u);
   EXPECT_EQ(llistxattr((layer_ + "/d").c_str(), nullptr, 0), 0);
@@ -234,10 +235,9 @@ TEST_P(V11, CapabilityForAnotherNamespace) {
   std::string cap(24, '\0');
   cap[0] = 1;
   cap[3] = 3;
-  ExpectRefused(TestTar()
-                    .Add({.name = "c", .pax = {{"SCHILY.xattr.security.capability", cap}}})
-                    .Finish(),
-                "c");
+  ExpectRefused(
+      TestTar().Add({.name = "c", .pax = {{"SCHILY.xattr.security.capability", cap}}}).Finish(),
+      "c");
 }
 
 }  // namespace

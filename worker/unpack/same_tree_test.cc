@@ -1,5 +1,5 @@
-// The two makers of layers against each other: whatever the tar, both make the same tree or refuse it
-// alike.
+// The two makers of layers against each other: whatever the tar, both make the same tree or refuse
+// it alike.
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -41,8 +41,8 @@ std::string Contents(const std::string& path, const struct stat& st) {
   return absl::CHexEscape(hash.Finish());
 }
 
-// All there is to be seen of a tree, a line a file; but for the times of directories and whiteouts, some of
-// which are those of their making in one of the two.
+// All there is to be seen of a tree, a line a file; but for the times of directories and whiteouts,
+// some of which are those of their making in one of the two.
 std::vector<std::string> List(const std::string& top) {
   std::vector<std::string> lines;
   std::map<ino_t, std::string> first_names;
@@ -58,9 +58,9 @@ std::vector<std::string> List(const std::string& top) {
     const std::string& same = first_names.try_emplace(st.st_ino, name).first->second;
     lines.push_back(absl::StrCat(absl::CHexEscape(name), " ", absl::Hex(st.st_mode), " ", st.st_uid,
                                  ":", st.st_gid, " links ", st.st_nlink, " size ",
-                                 dir ? 0 : st.st_size, " time ", timeless ? 0 : st.st_mtim.tv_sec, ".",
-                                 timeless ? 0 : st.st_mtim.tv_nsec, " as ", dir ? "" : same, " ",
-                                 Contents(path, st), " ", absl::CHexEscape(Xattrs(path))));
+                                 dir ? 0 : st.st_size, " time ", timeless ? 0 : st.st_mtim.tv_sec,
+                                 ".", timeless ? 0 : st.st_mtim.tv_nsec, " as ", dir ? "" : same,
+                                 " ", Contents(path, st), " ", absl::CHexEscape(Xattrs(path))));
   }
   return lines;
 }
@@ -109,7 +109,8 @@ TEST_P(SameTree, SizesAroundBlocks) {
     std::string contents(size, 'a');
     for (size_t i = 0; i < size; ++i) contents[i] = static_cast<char>(i * 131 + i / 4096);
     tar.Add({.name = absl::StrCat("f", size), .contents = contents, .mtime = size + 5});
-    tar.Add({.name = absl::StrCat("l", size), .type = '2', .link = std::string(size % 90 + 1, 'x')});
+    tar.Add(
+        {.name = absl::StrCat("l", size), .type = '2', .link = std::string(size % 90 + 1, 'x')});
   }
   tar.Add({.name = "longest", .type = '2', .pax = {{"linkpath", std::string(4095, 'y')}}});
   ExpectSame(tar.Finish(), "sizes");
@@ -171,8 +172,11 @@ TEST_P(SameTree, RandomTars) {
     };
     TestTar tar;
     for (int i = 0; i < 40; ++i) {
-      TarEntry entry = {.name = name(), .mode = static_cast<uint32_t>(random() & 07777),
-                        .uid = random() % 100, .gid = random() % 100, .mtime = random() % 1000000};
+      TarEntry entry = {.name = name(),
+                        .mode = static_cast<uint32_t>(random() & 07777),
+                        .uid = random() % 100,
+                        .gid = random() % 100,
+                        .mtime = random() % 1000000};
       switch (pick(9)) {
         case 0:
         case 1:
@@ -197,7 +201,8 @@ TEST_P(SameTree, RandomTars) {
       }
       const std::string before = tar.unfinished();
       tar.Add(entry);
-      // Entries that are refused end a tar, so they are left out: what they leave behind is no layer.
+      // Entries that are refused end a tar, so they are left out: what they leave behind is no
+      // layer.
       if (seed % 4 != 0 && !Make(Driver::kErofs, tar.Finish()).status.ok()) {
         tar = TestTar::FromBytes(before);
       }

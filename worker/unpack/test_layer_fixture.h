@@ -15,13 +15,13 @@
 #include <string>
 
 #include "security/layer_ids.h"
-#include "worker/unpack/test_layer_sandbox.h"
 #include "worker/layer/test_tar.h"
+#include "worker/unpack/test_layer_sandbox.h"
 
 namespace bulkhead::worker {
 
-// A new layer beside a canary that no tar may reach: a directory, or an image that is mounted in its
-// place. fsck.erofs looks at every image.
+// A new layer beside a canary that no tar may reach: a directory, or an image that is mounted in
+// its place. fsck.erofs looks at every image.
 class LayerTest : public testing::TestWithParam<Driver> {
  protected:
   void SetUp() override {
@@ -125,7 +125,7 @@ class LayerTest : public testing::TestWithParam<Driver> {
 inline std::string NameOfDriver(const testing::TestParamInfo<Driver>& info) {
   return info.param == Driver::kDir ? "Dir" : "Erofs";
 }
-#define BULKHEAD_BOTH_DRIVERS(suite)                                                     \
+#define BULKHEAD_BOTH_DRIVERS(suite)                                                    \
   INSTANTIATE_TEST_SUITE_P(Layer, suite, testing::Values(Driver::kDir, Driver::kErofs), \
                            NameOfDriver)
 

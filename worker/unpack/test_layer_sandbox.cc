@@ -64,9 +64,8 @@ SandboxedUnpack FromReport(const Report& got) {
 }
 
 void MapIds(pid_t child) {
-  std::string map =
-      absl::StrCat("0 ", security::kLayerIdShift, " ", security::kLayerIdCount, "\n",
-                   security::kLayerBrokerInnerId, " ", security::kBrokerUid, " 1\n");
+  std::string map = absl::StrCat("0 ", security::kLayerIdShift, " ", security::kLayerIdCount, "\n",
+                                 security::kLayerBrokerInnerId, " ", security::kBrokerUid, " 1\n");
   for (const char* which : {"uid_map", "gid_map"}) {
     std::string path = absl::StrCat("/proc/", child, "/", which);
     base::UniqueFd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
@@ -74,8 +73,8 @@ void MapIds(pid_t child) {
   }
 }
 
-// Runs run in a child, with the tar on a pipe. enter: what the child does first, told by the parent to
-// go on once prepare(child) is done.
+// Runs run in a child, with the tar on a pipe. enter: what the child does first, told by the parent
+// to go on once prepare(child) is done.
 SandboxedUnpack RunChild(const std::string& tar, const std::function<void()>& enter,
                          const std::function<void(pid_t)>& prepare,
                          const std::function<void()>& become,

@@ -15,8 +15,8 @@ struct SandboxedUnpack {
   LayerCounts unpacked;
 };
 
-// Feeds tar to Unpack in a child process that is root of a user namespace mapped like IdMap::kLayer;
-// directory is a path, owned by the broker's uid from the start. Needs root.
+// Feeds tar to Unpack in a child process that is root of a user namespace mapped like
+// IdMap::kLayer; directory is a path, owned by the broker's uid from the start. Needs root.
 SandboxedUnpack UnpackInNamespace(const std::string& tar, const std::string& directory,
                                   const LayerLimits& limits);
 
@@ -24,8 +24,8 @@ SandboxedUnpack UnpackInNamespace(const std::string& tar, const std::string& dir
 SandboxedUnpack PackAsNobody(const std::string& tar, const std::string& image,
                              const LayerLimits& limits);
 
-// Mounts the image read-only at directory, straight from the file. UNIMPLEMENTED: this kernel, or the
-// file system the image is on, cannot do that.
+// Mounts the image read-only at directory, straight from the file. UNIMPLEMENTED: this kernel, or
+// the file system the image is on, cannot do that.
 absl::Status MountImage(const std::string& image, const std::string& directory);
 
 }  // namespace bulkhead::worker

@@ -10,18 +10,15 @@ class UnpackTest : public LayerTest {};
 BULKHEAD_BOTH_DRIVERS(UnpackTest);
 
 TEST_P(UnpackTest, EveryKindOfInode) {
-  SandboxedUnpack got = Unpack(TestTar()
-                 .Add({.name = "etc/", .type = '5', .mode = 0750, .uid = 1, .gid = 2, .mtime = 111})
-                 .Add({.name = "etc/file",
-                       .contents = "hello",
-                       .mode = 0640,
-                       .uid = 7,
-                       .mtime = 222})
-                 .Add({.name = "etc/link", .type = '2', .link = "file", .mtime = 333})
-                 .Add({.name = "etc/hard", .type = '1', .link = "etc/file"})
-                 .Add({.name = "run/fifo", .type = '6', .mode = 0622, .gid = 5})
-                 .Add({.name = "empty"})
-                 .Finish());
+  SandboxedUnpack got = Unpack(
+      TestTar()
+          .Add({.name = "etc/", .type = '5', .mode = 0750, .uid = 1, .gid = 2, .mtime = 111})
+          .Add({.name = "etc/file", .contents = "hello", .mode = 0640, .uid = 7, .mtime = 222})
+          .Add({.name = "etc/link", .type = '2', .link = "file", .mtime = 333})
+          .Add({.name = "etc/hard", .type = '1', .link = "etc/file"})
+          .Add({.name = "run/fifo", .type = '6', .mode = 0622, .gid = 5})
+          .Add({.name = "empty"})
+          .Finish());
   ASSERT_TRUE(got.status.ok()) << got.status;
   EXPECT_EQ(got.unpacked.bytes, 9u) << "the file and the link's target";
   EXPECT_EQ(got.unpacked.entries, 7u) << "run was implied";
@@ -191,19 +188,22 @@ TEST_P(UnpackTest, LimitsAreExact) {
                         .Add({.name = "d/b", .contents = "123"})
                         .Finish();
   EXPECT_TRUE(Unpack(tar, {.max_bytes = 8, .max_entries = 3}).status.ok());
-  EXPECT_EQ(Unpack(tar, {.max_bytes = 7, .max_entries = 100}).status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Unpack(tar, {.max_bytes = 7, .max_entries = 100}).status.code(),
+            absl::StatusCode::kResourceExhausted);
 }
 
 TEST_P(UnpackTest, EntryLimit) {
   std::string tar = TestTar().Add({.name = "a"}).Add({.name = "d/b"}).Finish();
-  EXPECT_EQ(Unpack(tar, {.max_bytes = 8, .max_entries = 2}).status.code(), absl::StatusCode::kResourceExhausted)
+  EXPECT_EQ(Unpack(tar, {.max_bytes = 8, .max_entries = 2}).status.code(),
+            absl::StatusCode::kResourceExhausted)
       << "the implied directory counts";
 }
 
 TEST_P(UnpackTest, RepeatedEntryCounts) {
   TestTar tar;
   for (int i = 0; i < 20; ++i) tar.Add({.name = "d/", .type = '5'});
-  EXPECT_EQ(Unpack(tar.Finish(), {.max_bytes = 100, .max_entries = 19}).status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Unpack(tar.Finish(), {.max_bytes = 100, .max_entries = 19}).status.code(),
+            absl::StatusCode::kResourceExhausted);
 }
 
 TEST_P(UnpackTest, DepthLimitIsExact) {
