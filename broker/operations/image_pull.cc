@@ -36,7 +36,7 @@ absl::StatusOr<ManifestFile> FetchManifest(Fiber& fiber, Broker& broker, Pull& p
 // The manifest for this machine, and the digest of the document that the reference named (an index or itself).
 absl::StatusOr<ManifestFile> ResolveManifest(Fiber& fiber, Broker& broker, Pull& pull,
                                              std::string* named_digest) {
-  schema::ImageReference::Reader reference = pull.reference;
+  auto reference = pull.reference.read();
   std::string digest = DigestBytes(reference.getDigest());
   Wanted wanted{.what = digest.empty() ? Wanted::What::kTag : Wanted::What::kManifest,
                 .name = digest.empty() ? std::string(reference.getTag().cStr()) : digest,
@@ -73,6 +73,18 @@ absl::StatusOr<Record<schema::ManifestResult>> FetchConfig(Fiber& fiber, Broker&
   return config;
 }
 
+// What callers are told of the way that lies ahead.
+void ShowParts(Broker& broker, Pull& pull, capnp::List<schema::Descriptor>::Reader layers,
+               capnp::List<schema::Digest>::Reader diff_ids) {
+  for (unsigned i = 0; i < layers.size(); ++i) {
+    Pull::Part part{.digest = DigestBytes(layers[i].getDigest()),
+                    .diff_id = DigestBytes(diff_ids[i]),
+                    .size = layers[i].getSize()};
+    part.fetched = broker.state.layers().contains(base::ToHex(part.diff_id));
+    pull.parts.push_back(std::move(part));
+  }
+}
+
 absl::Status FetchLayers(Fiber& fiber, Broker& broker, Pull& pull,
                          capnp::List<schema::Descriptor>::Reader layers,
                          capnp::List<schema::Digest>::Reader diff_ids) {
@@ -86,6 +98,7 @@ absl::Status FetchLayers(Fiber& fiber, Broker& broker, Pull& pull,
         {.what = Wanted::What::kBlob, .name = digest, .max_bytes = layers[i].getSize()});
     sources.push_back({.size = layers[i].getSize(), .digest = digest, .diff_id = diff_id});
   }
+  ShowParts(broker, pull, layers, diff_ids);
   if (wanted.empty()) return absl::OkStatus();
   BULKHEAD_ASSIGN_OR_RETURN(auto files, Fetch(fiber, broker, pull, wanted));
   for (size_t i = 0; i < files.size(); ++i) {
@@ -131,20 +144,15 @@ absl::StatusOr<std::string> FetchImage(Fiber& fiber, Broker& broker, Pull& pull)
   BULKHEAD_RETURN_IF_ERROR(StoreDocument(broker, document, manifest.digest));
   std::string config_digest = DigestBytes(parsed.getConfig().getDigest());
   BULKHEAD_RETURN_IF_ERROR(NameImage(broker, config_digest, image, TotalSize(parsed),
-                                     manifest.digest, NamesOf(pull.reference, named_digest)));
+                                     manifest.digest, NamesOf(pull.reference.read(), named_digest)));
   return DigestText(config_digest);
 }
 
 }  // namespace
 
-absl::StatusOr<std::string> PullImage(Fiber& fiber, Broker& broker,
-                                      schema::ImageReference::Reader reference) {
-  BULKHEAD_RETURN_IF_ERROR(validate::CheckReference("image.image", reference));
-  auto ordered = broker.keys.Acquire(
-      fiber, absl::StrCat("pull ", validate::FormatReference(reference)));
+absl::StatusOr<std::string> PullImage(Fiber& fiber, Broker& broker, Pull& pull) {
   absl::StatusOr<std::string> id = [&] {
     auto pinned = broker.PinLayers();
-    Pull pull{.reference = reference};
     return FetchImage(fiber, broker, pull);
   }();
   if (!id.ok()) CollectUnused(fiber, broker);

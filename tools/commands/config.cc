@@ -1,6 +1,7 @@
 #include <cstdio>
 
 #include "tools/commands/commands.h"
+#include "tools/config/encode_registries.h"
 #include "tools/host/host.h"
 
 namespace bulkhead::tools {
@@ -52,6 +53,8 @@ int RunConfig(Words words) {
   printf("kernel %s, cgroup %s, driver %s\n", host->kernel.c_str(), ModeName(host->cgroup_mode),
          host->systemd_driver ? "systemd" : "cgroupfs");
   PrintRuntimes(*settings);
+  absl::Status registries = RegistriesMemfd(*settings).status();
+  if (!registries.ok()) return Fail(registries);
   puts("configuration is valid");
   return 0;
 }

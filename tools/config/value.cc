@@ -1,10 +1,12 @@
 #include "tools/config/value.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "base/clean_path.h"
 #include "base/status.h"
 
@@ -46,6 +48,15 @@ bool IsHostPort(absl::string_view text) {
   return IsHostName(host) || IsBracketedV6(host);
 }
 
+bool IsProxyUrl(absl::string_view text) {
+  bool scheme = absl::ConsumePrefix(&text, "http://") || absl::ConsumePrefix(&text, "https://") ||
+                absl::ConsumePrefix(&text, "socks5h://") || absl::ConsumePrefix(&text, "socks5://");
+  absl::ConsumeSuffix(&text, "/");
+  size_t at = text.rfind('@');
+  if (at != absl::string_view::npos) text.remove_prefix(at + 1);
+  return scheme && IsHostPort(absl::AsciiStrToLower(text));
+}
+
 absl::Status Value::Error(absl::string_view what) const {
   return absl::InvalidArgumentError(
       absl::StrCat(file_, ":", node_.source().begin.line, ": key '", key_, "': ", what));
@@ -75,6 +86,23 @@ absl::Status Value::Flag(bool* out) const {
   const toml::value<bool>* flag = node_.as_boolean();
   if (flag == nullptr) return Error("must be true or false");
   *out = flag->get();
+  return absl::OkStatus();
+}
+
+absl::Status Value::TextOrTexts(std::vector<std::string>* out) const {
+  out->clear();
+  if (!IsArray()) return Text(&out->emplace_back());
+  return EachElement([out](absl::string_view, const Value& element) {
+    return element.Text(&out->emplace_back());
+  });
+}
+
+absl::Status Value::Number(uint32_t least, uint32_t most, uint32_t* out) const {
+  const toml::value<int64_t>* number = node_.as_integer();
+  if (number == nullptr || number->get() < least || number->get() > most) {
+    return Error(absl::StrCat("must be a number from ", least, " to ", most));
+  }
+  *out = static_cast<uint32_t>(number->get());
   return absl::OkStatus();
 }
 
@@ -113,6 +141,20 @@ absl::Status Value::EachEntry(const Visitor& visit) const {
     std::string full = key_.empty() ? name : absl::StrCat(key_, ".", name);
     BULKHEAD_RETURN_IF_ERROR(visit(name, Value(node, file_, full)));
   }
+  return absl::OkStatus();
+}
+
+absl::Status Value::EachEntryInFileOrder(const Visitor& visit) const {
+  using Entry = std::pair<toml::source_position, std::function<absl::Status()>>;
+  std::vector<Entry> entries;
+  BULKHEAD_RETURN_IF_ERROR(EachEntry([&](absl::string_view name, const Value& value) {
+    entries.emplace_back(value.node_.source().begin,
+                         [&visit, name = std::string(name), value] { return visit(name, value); });
+    return absl::OkStatus();
+  }));
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const Entry& a, const Entry& b) { return a.first < b.first; });
+  for (const Entry& entry : entries) BULKHEAD_RETURN_IF_ERROR(entry.second());
   return absl::OkStatus();
 }
 

@@ -111,7 +111,8 @@ TEST_F(RegistryTest, Certificates) {
   request.endpoints = {{registry_->host()}};
   EXPECT_EQ(Fetch(request).status().code(), absl::StatusCode::kUnavailable)
       << "nobody vouches for it";
-  request.endpoints = {{registry_->host(), false, false, registry_->ca_file()}};
+  request.endpoints = {
+      {registry_->host(), false, false, *base::ReadFile(registry_->ca_file(), 1 << 20)}};
   absl::StatusOr<std::vector<Fetched>> got = Fetch(request);
   EXPECT_TRUE(got.ok()) << got.status();
   request.endpoints = {{registry_->host(), false, true}};

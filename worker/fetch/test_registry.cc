@@ -162,8 +162,8 @@ std::string TestRegistry::PushBlob(const std::string& repository, const std::str
 
 std::string TestRegistry::PushManifest(const std::string& repository, const std::string& tag,
                                        const std::string& media_type, const std::string& bytes) {
-  Answer done = Request("PUT", Url(absl::StrCat("/v2/", repository, "/manifests/", tag)),
-                        media_type, bytes);
+  Answer done =
+      Request("PUT", Url(absl::StrCat("/v2/", repository, "/manifests/", tag)), media_type, bytes);
   EXPECT_EQ(done.status, 201);
   return Digest(bytes);
 }
