@@ -15,6 +15,7 @@ namespace {
 
 constexpr size_t kMaxSideBySide = 6;
 constexpr int kMaxRedirects = 5;
+constexpr absl::Duration kPatienceWithFirst = absl::Seconds(1);
 constexpr int kMaxSlow = 2;
 // A try that brought so much more is not one of those in vain.
 constexpr uint64_t kProgressBytes = 256 << 10;
@@ -107,6 +108,8 @@ void EndpointClient::BeginDue(std::list<Try>& tries) {
     long status = each.transfer->StatusSoFar();
     open_ = open_ || (status >= 200 && status != 401);
   }
+  if (running > 0) asked_at_ = std::min(asked_at_, MonotonicNow());
+  open_ = open_ || MonotonicNow() - asked_at_ > kPatienceWithFirst;
   size_t limit = open_ ? kMaxSideBySide : 1;
   for (Try& each : tries) {
     if (running >= limit) return;

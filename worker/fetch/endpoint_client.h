@@ -73,9 +73,10 @@ class EndpointClient {
   OnFailure on_failure_;
   HttpClient client_;
   Authorizer authorizer_;
-  // Whether it has answered something else than 401. Until then one request alone asks, so that not
-  // all learn the same.
+  // Whether it has answered something else than 401, or takes its time. Until then one request alone
+  // asks, so that not all learn the same.
   bool open_ = false;
+  absl::Duration asked_at_ = absl::InfiniteDuration();  // on MonotonicNow's clock
 };
 
 }  // namespace bulkhead::worker

@@ -12,6 +12,7 @@ namespace {
 
 class SettingsTest : public testing::Test {
  protected:
+  ~SettingsTest() noexcept override {}  // the message builder may throw in its own
   SettingsTest() : settings_(message_.initRoot<schema::Registries>()) {}
   FetchRequest Apply(const std::string& registry) {
     FetchRequest request;

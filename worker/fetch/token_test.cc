@@ -74,8 +74,8 @@ TEST(TokenService, WhoMaySeeCredentials) {
   EXPECT_EQ(Service("http://auth.io/t", tls, {"auth.io:80", "auth.io"}), "refused");
   EXPECT_EQ(Service("http://127.0.0.1:7000/t", plain, {"127.0.0.1:7000"}),
             "http://127.0.0.1:7000/t!");
-  EXPECT_EQ(Service("https://user@auth.io@evil/t", tls, {"auth.io"}),
-            "https://user@auth.io@evil/t");
+  EXPECT_EQ(Service("https://user@auth.io@evil/t", tls, {"auth.io"}), "refused");
+  EXPECT_EQ(Service("https://auth.io@evil/t", tls, {"auth.io"}), "https://auth.io@evil/t");
   EXPECT_EQ(Service("https://auth.docker.io/token", {"docker.io"}),
             "https://auth.docker.io/token!");
   EXPECT_EQ(Service("https://auth.docker.io/token", {"registry-1.docker.io"}),
