@@ -6,6 +6,7 @@
 #include "base/unique_fd.h"
 #include "broker/audit/audit_link.h"
 #include "broker/fiber.h"
+#include "broker/pull.h"
 #include "broker/spawner/spawner_client.h"
 #include "broker/state/state.h"
 #include "schema/config.capnp.h"
@@ -45,6 +46,7 @@ struct Broker {
   OwnDirectories& directories;
   std::string boot_id;   // 16 bytes
   KeyedMutex keys = {};  // orders operations that have no object yet, by what they are about
+  PullTable pulls = {};
   int layer_pins = 0;
   std::map<std::string, base::UniqueFd> layer_mounts =
       {};  // of layers that are images, by diffID in hex

@@ -193,6 +193,49 @@ class FiberMutex {
   std::deque<kj::Own<kj::PromiseFulfiller<void>>> queue_;
 };
 
+// Lets so many through at a time; the others wait in the order in which they came.
+class FiberLimit {
+ public:
+  class Held {
+   public:
+    explicit Held(FiberLimit* limit) : limit_(limit) {}
+    Held(Held&& other) noexcept : limit_(std::exchange(other.limit_, nullptr)) {}
+    Held& operator=(Held&&) = delete;
+    ~Held() {
+      if (limit_ != nullptr) limit_->Release();
+    }
+
+   private:
+    FiberLimit* limit_;
+  };
+
+  [[nodiscard]] Held Acquire(Fiber& fiber, size_t most) {
+    if (held_ >= most || !queue_.empty()) {
+      auto paf = kj::newPromiseAndFulfiller<void>();
+      queue_.push_back(kj::mv(paf.fulfiller));
+      fiber.Wait(kj::mv(paf.promise));  // its place was handed over
+      return Held(this);
+    }
+    ++held_;
+    return Held(this);
+  }
+
+ private:
+  void Release() {
+    while (!queue_.empty()) {
+      auto next = kj::mv(queue_.front());
+      queue_.pop_front();
+      if (!next->isWaiting()) continue;
+      next->fulfill();
+      return;
+    }
+    --held_;
+  }
+
+  size_t held_ = 0;
+  std::deque<kj::Own<kj::PromiseFulfiller<void>>> queue_;
+};
+
 // Mutexes by name (a request's key), kept while somebody uses them.
 class KeyedMutex {
  public:

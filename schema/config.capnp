@@ -12,7 +12,7 @@ struct Config {
   defaultRuntime @3 :Text;   # name of an entry of runtimes
   cniConfDir @4 :Text;
   cniBinDirs @5 :List(Text);
-  registries @6 :List(Registry);
+  pulls @6 :Pulls;
   host @7 :Host;
   allowedUids @8 :List(UInt32);
   # Who may connect to the CRI socket; root is always in it.
@@ -37,17 +37,12 @@ struct Runtime {
   enum Type { oci @0; lxc @1; proxmox @2; }
 }
 
-struct Registry {
-  host @0 :Text;             # host[:port] as references name it; "*" for all others
-  endpoints @1 :List(Endpoint);
-  # Tried in order; empty: the host itself over https.
-}
-
-struct Endpoint {
-  host @0 :Text;             # host[:port]
-  plainHttp @1 :Bool;
-  skipVerify @2 :Bool;
-  caFile @3 :Text;
+struct Pulls {
+  # How images are pulled. How registries are reached stands in registries.capnp, which only fetch workers get.
+  atOnce @0 :UInt16;         # pulls of different images; others wait
+  deadlineSeconds @1 :UInt32;           # for one whole pull
+  minimumBytesPerSecond @2 :UInt32;     # of each transfer, over minimumWindowSeconds; 0: no rule
+  minimumWindowSeconds @3 :UInt32;
 }
 
 struct Host {

@@ -98,15 +98,16 @@ enum class Dir {
   kRun,
   kLayers,
   kContainers,
-  kCgroup,    // base::kCgroupMount
-  kLayerIds,  // no directory: a user namespace for MOUNT_ATTR_IDMAP that shows a layer's owners
-              // without the shift
+  kCgroup,      // base::kCgroupMount
+  kRegistries,  // no directory: a sealed memfd, how registries are reached (registries.capnp)
+  kLayerIds,    // no directory: a user namespace for MOUNT_ATTR_IDMAP that shows a layer's owners
+                // without the shift
 };
 
 struct FdRow {
   int fd;
   const char* what;
-  bool is_dir = false;  // dir is set: the spawner provides it
+  bool is_dir = false;  // dir is set: the spawner provides it, a directory usually
   Dir dir = Dir::kRoot;
   bool optional = false;  // may be absent
 };

@@ -7,15 +7,10 @@
 #include "absl/status/statusor.h"
 #include "base/unique_fd.h"
 #include "broker/broker.h"
+#include "broker/pull.h"
 #include "schema/common.capnp.h"
-#include "schema/image.capnp.h"
 
 namespace bulkhead::broker {
-
-// One pull under way: whose registry and repository are asked.
-struct Pull {
-  schema::ImageReference::Reader reference;  // lives longer
-};
 
 // One thing to fetch from a registry.
 struct Wanted {
@@ -34,8 +29,10 @@ struct FetchedFile {
 // Called with the files once a worker has begun to write to them.
 using FetchBegun = std::function<void(const std::vector<FetchedFile>&)>;
 
-// Has a worker fetch them from the pull's registry and repository, into files that have no name.
-// What they hold is not verified; but the worker has ended, so nobody can change them any more.
+// CANCELLED where the pull is or becomes abandoned, DEADLINE_EXCEEDED after the pull's own
+// deadline, which is checked with every call. Has a worker fetch them from the pull's registry and
+// repository, into files that have no name. What they hold is not verified; but the worker has
+// ended, so nobody can change them any more.
 absl::StatusOr<std::vector<FetchedFile>> Fetch(Fiber& fiber, Broker& broker, Pull& pull,
                                                const std::vector<Wanted>& wanted,
                                                const FetchBegun& begun = nullptr);

@@ -37,7 +37,7 @@ absl::StatusOr<ManifestFile> FetchManifest(Fiber& fiber, Broker& broker, Pull& p
 // or itself).
 absl::StatusOr<ManifestFile> ResolveManifest(Fiber& fiber, Broker& broker, Pull& pull,
                                              std::string* named_digest) {
-  schema::ImageReference::Reader reference = pull.reference;
+  auto reference = pull.reference.read();
   std::string digest = DigestBytes(reference.getDigest());
   Wanted wanted{.what = digest.empty() ? Wanted::What::kTag : Wanted::What::kManifest,
                 .name = digest.empty() ? std::string(reference.getTag().cStr()) : digest,
@@ -87,6 +87,18 @@ LayerFetch FetchOf(Broker& broker, Pull& pull, const std::string& digest, uint64
   };
 }
 
+// What callers are told of the way that lies ahead.
+void ShowParts(Broker& broker, Pull& pull, capnp::List<schema::Descriptor>::Reader layers,
+               capnp::List<schema::Digest>::Reader diff_ids) {
+  for (unsigned i = 0; i < layers.size(); ++i) {
+    Pull::Part part{.digest = DigestBytes(layers[i].getDigest()),
+                    .diff_id = DigestBytes(diff_ids[i]),
+                    .size = layers[i].getSize()};
+    part.fetched = broker.state.layers().contains(base::ToHex(part.diff_id));
+    pull.parts.push_back(std::move(part));
+  }
+}
+
 absl::Status FetchLayers(Fiber& fiber, Broker& broker, Pull& pull,
                          capnp::List<schema::Descriptor>::Reader layers,
                          capnp::List<schema::Digest>::Reader diff_ids) {
@@ -99,6 +111,7 @@ absl::Status FetchLayers(Fiber& fiber, Broker& broker, Pull& pull,
     wanted.push_back({.source = {.size = size, .digest = digest, .diff_id = diff_id},
                       .fetch = FetchOf(broker, pull, digest, size)});
   }
+  ShowParts(broker, pull, layers, diff_ids);
   return EnsureLayers(fiber, broker, std::move(wanted));
 }
 
@@ -134,20 +147,15 @@ absl::StatusOr<std::string> FetchImage(Fiber& fiber, Broker& broker, Pull& pull)
   BULKHEAD_RETURN_IF_ERROR(StoreDocument(broker, document, manifest.digest));
   std::string config_digest = DigestBytes(parsed.getConfig().getDigest());
   BULKHEAD_RETURN_IF_ERROR(NameImage(broker, config_digest, image, TotalSize(parsed),
-                                     manifest.digest, NamesOf(pull.reference, named_digest)));
+                                     manifest.digest, NamesOf(pull.reference.read(), named_digest)));
   return DigestText(config_digest);
 }
 
 }  // namespace
 
-absl::StatusOr<std::string> PullImage(Fiber& fiber, Broker& broker,
-                                      schema::ImageReference::Reader reference) {
-  BULKHEAD_RETURN_IF_ERROR(validate::CheckReference("image.image", reference));
-  auto ordered =
-      broker.keys.Acquire(fiber, absl::StrCat("pull ", validate::FormatReference(reference)));
+absl::StatusOr<std::string> PullImage(Fiber& fiber, Broker& broker, Pull& pull) {
   absl::StatusOr<std::string> id = [&] {
     auto pinned = broker.PinLayers();
-    Pull pull{.reference = reference};
     return FetchImage(fiber, broker, pull);
   }();
   if (!id.ok()) CollectUnused(fiber, broker);

@@ -29,6 +29,7 @@ class Instrument {
     const absl::Time begin = absl::Now();
     Call call = prototype_;
     call.client_deadline = absl::FromChrono(context.deadline());
+    call.gone = [&context] { return context.IsCancelled(); };
     WarnOfUnknownFields(method, request);
     absl::Status status;
     // Reading an answer of the broker may show it to be malformed.

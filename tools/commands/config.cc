@@ -2,6 +2,7 @@
 
 #include "base/erofs_probe.h"
 #include "tools/commands/commands.h"
+#include "tools/config/encode_registries.h"
 #include "tools/host/host.h"
 
 namespace bulkhead::tools {
@@ -56,6 +57,8 @@ int RunConfig(Words words) {
   printf("layers %s; EROFS images: %s\n", settings->layers.driver.c_str(),
          images.ok() ? "work here" : std::string(images.message()).c_str());
   PrintRuntimes(*settings);
+  absl::Status registries = RegistriesMemfd(*settings).status();
+  if (!registries.ok()) return Fail(registries);
   puts("configuration is valid");
   return 0;
 }

@@ -22,20 +22,11 @@ void EncodeRuntimes(const Settings& settings, const RuntimeVersions& versions,
   }
 }
 
-void EncodeRegistries(const Settings& settings, schema::Config::Builder out) {
-  auto list = out.initRegistries(settings.registries.size());
-  unsigned i = 0;
-  for (const auto& [host, endpoints] : settings.registries) {
-    schema::Registry::Builder registry = list[i++];
-    registry.setHost(host);
-    auto out_endpoints = registry.initEndpoints(endpoints.size());
-    for (size_t k = 0; k < endpoints.size(); ++k) {
-      out_endpoints[k].setHost(endpoints[k].host);
-      out_endpoints[k].setPlainHttp(endpoints[k].plain_http);
-      out_endpoints[k].setSkipVerify(endpoints[k].skip_verify);
-      out_endpoints[k].setCaFile(endpoints[k].ca_file);
-    }
-  }
+void EncodePulls(const PullSettings& pulls, schema::Pulls::Builder out) {
+  out.setAtOnce(static_cast<uint16_t>(pulls.at_once));
+  out.setDeadlineSeconds(pulls.deadline_seconds);
+  out.setMinimumBytesPerSecond(pulls.minimum_bytes_per_second);
+  out.setMinimumWindowSeconds(pulls.minimum_window_seconds);
 }
 
 void EncodeAudit(const Settings& settings, schema::Audit::Builder out) {
@@ -75,7 +66,7 @@ void EncodeConfig(const Settings& settings, const Host& host, const RuntimeVersi
   for (size_t i = 0; i < settings.cni_bin_dirs.size(); ++i) {
     bin_dirs.set(i, settings.cni_bin_dirs[i]);
   }
-  EncodeRegistries(settings, out);
+  EncodePulls(settings.pulls, out.initPulls());
   EncodeHost(host, out.initHost());
   EncodeAudit(settings, out.initAudit());
   EncodeLayers(settings.layers, host.erofs_layers.ok(), out.initLayers());

@@ -69,7 +69,9 @@ constexpr Key<EndpointSettings> kEndpointKeys[] = {
     {"host", [](const Value& v, EndpointSettings* e) { return v.HostPort(&e->host); }},
     {"plain_http", [](const Value& v, EndpointSettings* e) { return v.Flag(&e->plain_http); }},
     {"skip_verify", [](const Value& v, EndpointSettings* e) { return v.Flag(&e->skip_verify); }},
-    {"ca_file", [](const Value& v, EndpointSettings* e) { return v.Path(&e->ca_file); }},
+    {"ca_file",
+     [](const Value& v, EndpointSettings* e) { return v.Path(&e->ca_files.emplace_back()); }},
+    {"credentials", [](const Value& v, EndpointSettings* e) { return v.Flag(&e->credentials); }},
 };
 
 using Endpoints = std::vector<EndpointSettings>;
@@ -80,21 +82,33 @@ absl::Status ApplyEndpoints(const Value& value, Endpoints* endpoints) {
     EndpointSettings* endpoint = &endpoints->emplace_back();
     BULKHEAD_RETURN_IF_ERROR(ApplyTable<EndpointSettings>(element, kEndpointKeys, endpoint));
     if (endpoint->host.empty()) return element.Error("has no host");
-    if (endpoint->plain_http && (endpoint->skip_verify || !endpoint->ca_file.empty())) {
+    if (endpoint->plain_http && (endpoint->skip_verify || !endpoint->ca_files.empty())) {
       return element.Error("plain_http has no certificate that skip_verify or ca_file speak of");
     }
     return absl::OkStatus();
   });
 }
 
-constexpr Key<Endpoints> kRegistryKeys[] = {{"endpoints", ApplyEndpoints}};
+absl::Status ApplyTokenHosts(const Value& value, RegistrySettings* registry) {
+  registry->token_hosts.clear();
+  return value.EachElement([registry](absl::string_view, const Value& element) {
+    return element.HostPort(&registry->token_hosts.emplace_back());
+  });
+}
+
+constexpr Key<RegistrySettings> kRegistryKeys[] = {
+    {"endpoints",
+     [](const Value& v, RegistrySettings* r) { return ApplyEndpoints(v, &r->endpoints); }},
+    {"token_hosts", ApplyTokenHosts},
+};
 
 absl::Status ApplyRegistries(const Value& value, Settings* settings) {
   return value.EachEntry([settings](absl::string_view host, const Value& entry) {
     if (host != "*" && !IsHostPort(host)) {
       return entry.Error("a registry is named by host or host:port in lower case, or \"*\"");
     }
-    return ApplyTable<Endpoints>(entry, kRegistryKeys, &settings->registries[std::string(host)]);
+    return ApplyTable<RegistrySettings>(entry, kRegistryKeys,
+                                        &settings->registries[std::string(host)]);
   });
 }
 
@@ -126,6 +140,34 @@ absl::Status ApplyAudit(const Value& value, Settings* settings) {
   return ApplyTable<Settings>(value, kAuditKeys, settings);
 }
 
+// "http://[user:password@]host:port" or another scheme that fetch speaks to proxies.
+absl::Status ApplyProxy(const Value& value, std::string* proxy) {
+  BULKHEAD_RETURN_IF_ERROR(value.Text(proxy));
+  return IsProxyUrl(*proxy) ? absl::OkStatus() : value.Error("is no URL of a proxy");
+}
+
+constexpr Key<PullSettings> kPullKeys[] = {
+    {"at_once", [](const Value& v, PullSettings* p) { return v.Number(1, 64, &p->at_once); }},
+    {"deadline_seconds",
+     [](const Value& v, PullSettings* p) { return v.Number(1, 86400, &p->deadline_seconds); }},
+    {"minimum_bytes_per_second",
+     [](const Value& v, PullSettings* p) {
+       return v.Number(0, 1 << 30, &p->minimum_bytes_per_second);
+     }},
+    {"minimum_window_seconds",
+     [](const Value& v, PullSettings* p) { return v.Number(1, 3600, &p->minimum_window_seconds); }},
+    {"private_redirects",
+     [](const Value& v, PullSettings* p) { return v.Flag(&p->private_redirects); }},
+    {"registry_dirs", [](const Value& v, PullSettings* p) { return v.Paths(&p->registry_dirs); }},
+    {"http_proxy", [](const Value& v, PullSettings* p) { return ApplyProxy(v, &p->http_proxy); }},
+    {"https_proxy", [](const Value& v, PullSettings* p) { return ApplyProxy(v, &p->https_proxy); }},
+    {"no_proxy", [](const Value& v, PullSettings* p) { return v.Text(&p->no_proxy); }},
+};
+
+absl::Status ApplyPulls(const Value& value, Settings* settings) {
+  return ApplyTable<PullSettings>(value, kPullKeys, &settings->pulls);
+}
+
 constexpr Key<Settings> kTopKeys[] = {
     {"audit", ApplyAudit},
     {"root_dir", [](const Value& v, Settings* s) { return v.Path(&s->root_dir); }},
@@ -135,6 +177,7 @@ constexpr Key<Settings> kTopKeys[] = {
     {"cni", ApplyCni},
     {"registries", ApplyRegistries},
     {"layers", ApplyLayers},
+    {"pulls", ApplyPulls},
     {"allowed_uids", [](const Value& v, Settings* s) { return v.Uids(&s->allowed_uids); }},
     {"sandbox_image", [](const Value& v, Settings* s) { return v.Text(&s->sandbox_image); }},
 };

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "tools/config/registry_settings.h"
 
 // The configuration file. This program is the only one that reads TOML; everybody else gets the
 // typed schema/config.capnp.
@@ -50,7 +51,8 @@ struct Settings {
   std::map<std::string, RuntimeSettings> runtimes = {{"crun", {"oci", "/usr/bin/crun"}}};
   std::string cni_conf_dir = "/etc/cni/net.d";
   std::vector<std::string> cni_bin_dirs = {"/opt/cni/bin", "/usr/lib/cni"};
-  std::map<std::string, std::vector<EndpointSettings>> registries;
+  std::map<std::string, RegistrySettings> registries;  // by host[:port]; "*": all others
+  PullSettings pulls;
   std::vector<uint32_t> allowed_uids;
   std::string sandbox_image;
   bool audit = true;

@@ -44,7 +44,7 @@ Supervisor::Supervisor(Parts parts)
       back_off_(kFirstBackOff) {
   sigset_t set;
   sigemptyset(&set);
-  for (int number : {SIGTERM, SIGINT, SIGCHLD}) sigaddset(&set, number);
+  for (int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) sigaddset(&set, number);
   signals_.Reset(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
@@ -88,6 +88,7 @@ absl::Status Supervisor::StartSpawner() {
       parts_.programs.get(),
       {requests.second.get(), config.get(), parts_.programs.get(), control.second.get()}));
   spawner_control_ = std::move(control.first);
+  BULKHEAD_RETURN_IF_ERROR(SendFd(spawner_control_.get(), 'R', parts_.registries.get()));
   BULKHEAD_RETURN_IF_ERROR(Inspect(spawner_));
   absl::Time begin = absl::Now();
   BULKHEAD_RETURN_IF_ERROR(security::TestWorkers(requests.first.get(), parts_.places));
@@ -183,9 +184,27 @@ void Supervisor::Stop() {
 void Supervisor::HandleSignals() {
   signalfd_siginfo info;
   while (read(signals_.get(), &info, sizeof(info)) == sizeof(info)) {
-    if (info.ssi_signo != SIGCHLD) stopping_ = true;
+    if (info.ssi_signo == SIGHUP) ReloadRegistries();
+    if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) stopping_ = true;
   }
   Reap();
+}
+
+// What is wrong in the files stays without effect.
+void Supervisor::ReloadRegistries() {
+  absl::StatusOr<base::UniqueFd> loaded = parts_.load_registries();
+  absl::Status status = loaded.status();
+  if (status.ok()) {
+    parts_.registries = *std::move(loaded);
+    if (spawner_.running()) {
+      status = SendFd(spawner_control_.get(), 'R', parts_.registries.get());
+    }
+  }
+  if (!status.ok()) {
+    base::Log(base::Severity::kError, "registries not loaded anew", {{"error", status.message()}});
+    return;
+  }
+  base::Log(base::Severity::kInfo, "registries loaded anew");
 }
 
 // Children of ours, and orphans of theirs, which come here as this process is their subreaper.

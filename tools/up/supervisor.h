@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "absl/status/statusor.h"
@@ -20,9 +21,12 @@ class Supervisor {
     base::UniqueFd cri_socket;       // listening
     base::UniqueFd admin_socket;     // listening
     base::UniqueFd audit_directory;  // empty: no audit log
+    base::UniqueFd registries;       // sealed memfd, for fetch workers alone
+    // Makes registries anew, for SIGHUP.
+    std::function<absl::StatusOr<base::UniqueFd>()> load_registries;
     security::Places places;
   };
-  // SIGTERM, SIGINT and SIGCHLD must be blocked already; this takes them from a signalfd.
+  // SIGTERM, SIGINT, SIGHUP and SIGCHLD must be blocked already; this takes them from a signalfd.
   explicit Supervisor(Parts parts);
 
   // Starts everything and compares each process with its table. Non-OK: nothing is left running.
@@ -48,6 +52,7 @@ class Supervisor {
   absl::Status Inspect(const Child& child);
   absl::StatusOr<base::UniqueFd> OpenConfig();
   void HandleSignals();
+  void ReloadRegistries();
   void Reap();
   void NoteDeath(Level level);
   void Restart();
@@ -58,7 +63,7 @@ class Supervisor {
   Child auditor_;  // goes and comes with the broker
   Child broker_;
   Child frontend_;
-  base::UniqueFd spawner_control_;  // SOCK_SEQPACKET, 'B' + fd
+  base::UniqueFd spawner_control_;  // SOCK_SEQPACKET, 'B' or 'R' + fd
   base::UniqueFd broker_control_;   // SOCK_SEQPACKET, 'F' + fd; 'R' comes back
   bool stopping_ = false;
   std::optional<Level> lost_;
