@@ -17,6 +17,7 @@
 #include "tools/host/host.h"
 #include "tools/up/directories.h"
 #include "tools/up/sockets.h"
+#include "tools/up/streaming_socket.h"
 #include "tools/up/supervisor.h"
 
 namespace bulkhead::tools {
@@ -61,10 +62,13 @@ RuntimeVersions FindRuntimes(const Settings& settings) {
   return versions;
 }
 
-absl::StatusOr<base::UniqueFd> PrepareConfig(const Settings& settings) {
+absl::StatusOr<base::UniqueFd> PrepareConfig(const Settings& settings,
+                                             const std::string& streaming_url) {
   BULKHEAD_ASSIGN_OR_RETURN(Host host, DetectHost());
   capnp::MallocMessageBuilder message;
-  EncodeConfig(settings, host, FindRuntimes(settings), message.initRoot<schema::Config>());
+  auto config = message.initRoot<schema::Config>();
+  EncodeConfig(settings, host, FindRuntimes(settings), config);
+  config.getStreaming().setUrl(streaming_url);
   return ConfigMemfd(message);
 }
 
@@ -84,7 +88,10 @@ absl::StatusOr<Supervisor::Parts> PrepareParts(const Settings& settings, Held* h
   BULKHEAD_ASSIGN_OR_RETURN(held->run_lock, LockDirectory(settings.run_dir));
   Supervisor::Parts parts;
   BULKHEAD_ASSIGN_OR_RETURN(parts.programs, OpenPrograms());
-  BULKHEAD_ASSIGN_OR_RETURN(parts.config, PrepareConfig(settings));
+  BULKHEAD_ASSIGN_OR_RETURN(StreamingSocket streaming, ListenForStreams(settings.streaming));
+  BULKHEAD_ASSIGN_OR_RETURN(parts.config, PrepareConfig(settings, streaming.url));
+  parts.streaming_socket = std::move(streaming.listen);
+  parts.streaming_tls = std::move(streaming.tls);
   // Others than root can only be let in where the file mode does; the frontend then checks each
   // peer.
   mode_t mode = settings.allowed_uids.empty() ? 0660 : 0666;

@@ -27,6 +27,14 @@ struct EndpointSettings {
   std::string ca_file;  // absolute, clean; empty: the system's
 };
 
+struct StreamingSettings {
+  std::string address = "127.0.0.1";
+  uint16_t port = 0;     // 0: the kernel's choice
+  std::string tls_cert;  // absolute, clean; empty: no TLS
+  std::string tls_key;
+  bool forward_to_node = false;
+};
+
 // What the file says, with the defaults where it says nothing.
 struct Settings {
   std::string root_dir = "/var/lib/bulkhead";
@@ -40,6 +48,7 @@ struct Settings {
   std::string sandbox_image;
   bool audit = true;
   bool audit_proceed = false;  // do what cannot be recorded
+  StreamingSettings streaming;
 };
 
 // Reads file, then file + ".d/*.toml" in name order: a later value replaces an earlier one, tables

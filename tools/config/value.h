@@ -30,6 +30,7 @@ class Value {
   absl::Status Path(std::string* out) const;
   absl::Status Flag(bool* out) const;
   absl::Status Paths(std::vector<std::string>* out) const;
+  absl::Status Port(uint16_t* out) const;  // 0 to 65535
   absl::Status Uids(std::vector<uint32_t>* out) const;
   // "host", "host:port", "[v6]:port" in lower case.
   absl::Status HostPort(std::string* out) const;
