@@ -9,6 +9,7 @@
 #include "broker/pull.h"
 #include "broker/spawner/spawner_client.h"
 #include "broker/state/state.h"
+#include "broker/streaming/tokens.h"
 #include "schema/config.capnp.h"
 
 namespace bulkhead::broker {
@@ -47,6 +48,7 @@ struct Broker {
   std::string boot_id;   // 16 bytes
   KeyedMutex keys = {};  // orders operations that have no object yet, by what they are about
   PullTable pulls = {};
+  Tokens tokens = Tokens();  // of streams
   int layer_pins = 0;
   std::map<std::string, base::UniqueFd> layer_mounts =
       {};  // of layers that are images, by diffID in hex

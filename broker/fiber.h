@@ -40,6 +40,9 @@ class Loop : private kj::TaskSet::ErrorHandler {
   // The same for what gives no result.
   template <typename F>
   void Detach(F f);
+  // For what lives on and mostly waits: not counted among the operations, whose number is bounded.
+  template <typename F>
+  void Stay(F f);
 
  private:
   static constexpr size_t kFiberStackBytes = 512 * 1024;  // mapped, touched only as used
@@ -144,6 +147,14 @@ void Loop::Detach(F f) {
   tasks_.add(pool_.startFiber([this, f = kj::mv(f)](kj::WaitScope& scope) mutable {
     ++operations_;
     KJ_DEFER(--operations_);
+    Fiber fiber(*this, scope);
+    f(fiber);
+  }));
+}
+
+template <typename F>
+void Loop::Stay(F f) {
+  tasks_.add(pool_.startFiber([this, f = kj::mv(f)](kj::WaitScope& scope) mutable {
     Fiber fiber(*this, scope);
     f(fiber);
   }));

@@ -62,4 +62,14 @@ interface Broker {
   # By id: all its names. By reference: the image as well, with its other names, as kubelet means it.
   imageFsInfo @17 () -> (status :Common.Status, mountpoint :Text, usedBytes :UInt64,
                          inodesUsed :UInt64, containerBytes :UInt64);
+
+  exec @18 (id :Text, argv :List(Text), tty :Bool, stdin :Bool, stdout :Bool, stderr :Bool)
+      -> (status :Common.Status, url :Text);
+  # A URL that is good once, within a minute, for this command and these streams. At least one stream; no stderr with tty.
+  # RESOURCE_EXHAUSTED: a thousand such URLs wait already.
+  attach @19 (id :Text, tty :Bool, stdin :Bool, stdout :Bool, stderr :Bool)
+      -> (status :Common.Status, url :Text);
+  portForward @20 (podId :Text, ports :List(UInt16)) -> (status :Common.Status, url :Text);
+  # ports: those that a client without SPDY gets. PERMISSION_DENIED: the pod is on the node's network, and the
+  # configuration does not allow that.
 }

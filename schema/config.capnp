@@ -21,12 +21,18 @@ struct Config {
   runtimeUserAgent @10 :Text;
   audit @11 :Audit;
   layers @12 :Layers;
+  streaming @13 :Streaming;
 }
 
 struct Audit {
   on @0 :Bool;
   proceed @1 :Bool;
   # What cannot be recorded is done all the same; otherwise it is refused.
+}
+
+struct Streaming {
+  url @0 :Text;              # "http://127.0.0.1:34567": where the streaming daemon listens
+  forwardToNode @1 :Bool;    # whether port-forwards may reach pods on the node's network
 }
 
 struct Runtime {

@@ -16,6 +16,7 @@ enum class Kind : uint32_t {
   kFrontend = 1,
   kBroker = 2,
   kSpawner = 3,
+  kStreaming = 4,
   kAuditor = 5,
   kFetch = 10,
   kManifest = 11,
@@ -34,6 +35,7 @@ enum class Kind : uint32_t {
   kInit = 24,
   kPack = 50,
   kSync = 51,
+  kDial = 25,
 };
 
 struct Cap {
@@ -204,10 +206,13 @@ extern const Profile kRemoveProfile;
 extern const Profile kInitProfile;
 extern const Profile kPackProfile;
 extern const Profile kSyncProfile;
+extern const Profile kStreamingProfile;
+extern const Profile kDialProfile;
 
 // Fixed uids, below the range that dynamic users take; packaging reserves them by name.
 inline constexpr uid_t kFrontendUid = 59101;
 inline constexpr uid_t kBrokerUid = 59102;
+inline constexpr uid_t kStreamingUid = 59103;
 inline constexpr uid_t kAuditorUid = 59104;
 inline constexpr uid_t kFetchUid = 59110;
 inline constexpr uid_t kParseUid =

@@ -26,6 +26,9 @@ absl::Status PlanContainer(const ContainerInputs& in, schema::ContainerSpec::Bui
 absl::Status PlanExec(schema::ContainerSpec::Reader spec, capnp::List<capnp::Text>::Reader argv,
                       schema::Process::Builder out);
 
+// Makes it one with a terminal, whose programs want to know its kind.
+void PlanTerminal(schema::Process::Builder process);
+
 // Where the container's cgroup goes: "<parent>/<id>", or "<slice>:bulkhead:<id>" with the systemd driver.
 std::string PlanCgroup(schema::Config::Reader node, schema::PodConfig::Reader pod,
                        absl::string_view container_id);

@@ -43,6 +43,15 @@ void AddVariables(capnp::List<schema::KeyValue>::Reader list, std::vector<Variab
   }
 }
 
+void WriteEnvironment(const std::vector<Variable>& env, schema::Process::Builder out) {
+  auto list = out.initEnv(env.size());
+  for (size_t i = 0; i < env.size(); ++i) {
+    list[i].setKey(env[i].key);
+    list[i].setValue(
+        kj::arrayPtr(reinterpret_cast<const kj::byte*>(env[i].value.data()), env[i].value.size()));
+  }
+}
+
 void PlanEnvironment(const ContainerInputs& in, schema::Process::Builder out) {
   std::vector<Variable> env;
   absl::string_view path = kDefaultPath;
@@ -54,16 +63,12 @@ void PlanEnvironment(const ContainerInputs& in, schema::Process::Builder out) {
   }
   AddVariables(in.image.getEnv(), env);
   AddVariables(in.config.getEnvs(), env);
-  auto list = out.initEnv(env.size());
-  for (size_t i = 0; i < env.size(); ++i) {
-    list[i].setKey(env[i].key);
-    list[i].setValue(kj::arrayPtr(reinterpret_cast<const kj::byte*>(env[i].value.data()),
-                                  env[i].value.size()));
-  }
+  WriteEnvironment(env, out);
 }
 
 absl::Status PlanArguments(const ContainerInputs& in, schema::Process::Builder out) {
-  // Kubernetes: a command replaces the image's entrypoint and drops its cmd; args alone replace the cmd.
+  // Kubernetes: a command replaces the image's entrypoint and drops its cmd; args alone replace the
+  // cmd.
   std::vector<kj::StringPtr> args;
   auto append = [&args](capnp::List<capnp::Text>::Reader list) {
     for (auto text : list) args.push_back(text);
@@ -122,6 +127,17 @@ absl::Status PlanProcess(const ContainerInputs& in, schema::Process::Builder out
     out.initSeccomp().setType(schema::SecurityProfile::Type::UNCONFINED);
   }
   return absl::OkStatus();
+}
+
+void PlanTerminal(schema::Process::Builder process) {
+  process.setTerminal(true);
+  std::vector<Variable> env;
+  AddVariables(process.asReader().getEnv(), env);
+  for (const Variable& known : env) {
+    if (known.key == "TERM") return;
+  }
+  SetVariable(env, {"TERM", "xterm"});
+  WriteEnvironment(env, process);
 }
 
 int ParseSignal(absl::string_view text) {

@@ -120,9 +120,9 @@ class Runtime final : public v1::RuntimeService::Service {
   BULKHEAD_LATER(ReopenContainerLog)
 
   BULKHEAD_RPC(ExecSync, Noise::kNormal)
-  BULKHEAD_LATER(Exec)
-  BULKHEAD_LATER(Attach)
-  BULKHEAD_LATER(PortForward)
+  BULKHEAD_RPC(Exec, Noise::kNormal)
+  BULKHEAD_RPC(Attach, Noise::kNormal)
+  BULKHEAD_RPC(PortForward, Noise::kNormal)
 
   BULKHEAD_LATER(CheckpointContainer)
   BULKHEAD_LATER(CheckpointPod)

@@ -4,10 +4,28 @@ namespace bulkhead::security {
 namespace {
 
 constexpr const Profile* kAll[] = {
-    &kFrontendProfile, &kBrokerProfile,  &kSpawnerProfile, &kAuditorProfile, &kFetchProfile,
-    &kManifestProfile, &kImportProfile,  &kInflateProfile, &kUnpackProfile,  &kUserProfile,
-    &kMountProfile,    &kSandboxProfile, &kCniProfile,     &kNetworkProfile, &kLaunchProfile,
-    &kMonitorProfile,  &kSignalProfile,  &kRemoveProfile,  &kInitProfile,    &kPackProfile,
+    &kFrontendProfile,
+    &kBrokerProfile,
+    &kSpawnerProfile,
+    &kStreamingProfile,
+    &kAuditorProfile,
+    &kFetchProfile,
+    &kManifestProfile,
+    &kImportProfile,
+    &kInflateProfile,
+    &kUnpackProfile,
+    &kUserProfile,
+    &kMountProfile,
+    &kSandboxProfile,
+    &kCniProfile,
+    &kNetworkProfile,
+    &kLaunchProfile,
+    &kMonitorProfile,
+    &kSignalProfile,
+    &kRemoveProfile,
+    &kInitProfile,
+    &kDialProfile,
+    &kPackProfile,
     &kSyncProfile,
 };
 

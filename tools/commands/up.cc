@@ -19,6 +19,7 @@
 #include "tools/host/host.h"
 #include "tools/up/directories.h"
 #include "tools/up/sockets.h"
+#include "tools/up/streaming_socket.h"
 #include "tools/up/supervisor.h"
 
 namespace bulkhead::tools {
@@ -77,11 +78,14 @@ absl::Status DecideLayerDriver(const Settings& settings, Host* host) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<base::UniqueFd> PrepareConfig(const Settings& settings) {
+absl::StatusOr<base::UniqueFd> PrepareConfig(const Settings& settings,
+                                             const std::string& streaming_url) {
   BULKHEAD_ASSIGN_OR_RETURN(Host host, DetectHost());
   BULKHEAD_RETURN_IF_ERROR(DecideLayerDriver(settings, &host));
   capnp::MallocMessageBuilder message;
-  EncodeConfig(settings, host, FindRuntimes(settings), message.initRoot<schema::Config>());
+  auto config = message.initRoot<schema::Config>();
+  EncodeConfig(settings, host, FindRuntimes(settings), config);
+  config.getStreaming().setUrl(streaming_url);
   return ConfigMemfd(message);
 }
 
@@ -107,7 +111,10 @@ absl::StatusOr<Supervisor::Parts> PrepareParts(const std::string& config_file,
   BULKHEAD_ASSIGN_OR_RETURN(held->run_lock, LockDirectory(settings.run_dir));
   Supervisor::Parts parts;
   BULKHEAD_ASSIGN_OR_RETURN(parts.programs, OpenPrograms());
-  BULKHEAD_ASSIGN_OR_RETURN(parts.config, PrepareConfig(settings));
+  BULKHEAD_ASSIGN_OR_RETURN(StreamingSocket streaming, ListenForStreams(settings.streaming));
+  BULKHEAD_ASSIGN_OR_RETURN(parts.config, PrepareConfig(settings, streaming.url));
+  parts.streaming_socket = std::move(streaming.listen);
+  parts.streaming_tls = std::move(streaming.tls);
   BULKHEAD_ASSIGN_OR_RETURN(parts.registries, RegistriesMemfd(settings));
   parts.load_registries = [config_file] { return LoadRegistries(config_file); };
   // Others than root can only be let in where the file mode does; the frontend then checks each

@@ -72,6 +72,7 @@ void EncodeConfig(const Settings& settings, const Host& host, const RuntimeVersi
   EncodeLayers(settings.layers, host.erofs_layers.ok(), out.initLayers());
   auto uids = out.initAllowedUids(settings.allowed_uids.size());
   for (size_t i = 0; i < settings.allowed_uids.size(); ++i) uids.set(i, settings.allowed_uids[i]);
+  out.initStreaming().setForwardToNode(settings.streaming.forward_to_node);
   out.setSandboxImage(settings.sandbox_image);
   out.setRuntimeUserAgent(kUserAgent);
 }

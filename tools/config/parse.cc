@@ -1,3 +1,5 @@
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 
@@ -168,6 +170,27 @@ absl::Status ApplyPulls(const Value& value, Settings* settings) {
   return ApplyTable<PullSettings>(value, kPullKeys, &settings->pulls);
 }
 
+absl::Status ApplyAddress(const Value& value, StreamingSettings* streaming) {
+  BULKHEAD_RETURN_IF_ERROR(value.Text(&streaming->address));
+  in6_addr bytes;
+  if (inet_pton(AF_INET, streaming->address.c_str(), &bytes) == 1) return absl::OkStatus();
+  if (inet_pton(AF_INET6, streaming->address.c_str(), &bytes) == 1) return absl::OkStatus();
+  return value.Error("must be an IPv4 or IPv6 address");
+}
+
+constexpr Key<StreamingSettings> kStreamingKeys[] = {
+    {"address", ApplyAddress},
+    {"port", [](const Value& v, StreamingSettings* s) { return v.Port(&s->port); }},
+    {"tls_cert", [](const Value& v, StreamingSettings* s) { return v.Path(&s->tls_cert); }},
+    {"tls_key", [](const Value& v, StreamingSettings* s) { return v.Path(&s->tls_key); }},
+    {"forward_to_node",
+     [](const Value& v, StreamingSettings* s) { return v.Flag(&s->forward_to_node); }},
+};
+
+absl::Status ApplyStreaming(const Value& value, Settings* settings) {
+  return ApplyTable<StreamingSettings>(value, kStreamingKeys, &settings->streaming);
+}
+
 constexpr Key<Settings> kTopKeys[] = {
     {"audit", ApplyAudit},
     {"root_dir", [](const Value& v, Settings* s) { return v.Path(&s->root_dir); }},
@@ -178,6 +201,7 @@ constexpr Key<Settings> kTopKeys[] = {
     {"registries", ApplyRegistries},
     {"layers", ApplyLayers},
     {"pulls", ApplyPulls},
+    {"streaming", ApplyStreaming},
     {"allowed_uids", [](const Value& v, Settings* s) { return v.Uids(&s->allowed_uids); }},
     {"sandbox_image", [](const Value& v, Settings* s) { return v.Text(&s->sandbox_image); }},
 };
@@ -208,6 +232,9 @@ absl::Status CheckSettings(const Settings& settings) {
   }
   if (settings.run_dir.size() > kMaxRunDirBytes) {
     return absl::InvalidArgumentError("run_dir: over 80 bytes, too long for socket addresses");
+  }
+  if (settings.streaming.tls_cert.empty() != settings.streaming.tls_key.empty()) {
+    return absl::InvalidArgumentError("streaming: tls_cert and tls_key go together");
   }
   for (const auto& [name, runtime] : settings.runtimes) {
     if (runtime.path.empty()) {

@@ -41,6 +41,12 @@ struct LayerSettings {
   uint64_t max_seconds = 3600;
   uint64_t max_image_bytes = uint64_t{128} << 30;
   uint64_t max_image_entries = 4'000'000;
+struct StreamingSettings {
+  std::string address = "127.0.0.1";
+  uint16_t port = 0;     // 0: the kernel's choice
+  std::string tls_cert;  // absolute, clean; empty: no TLS
+  std::string tls_key;
+  bool forward_to_node = false;
 };
 
 // What the file says, with the defaults where it says nothing.
@@ -58,6 +64,7 @@ struct Settings {
   bool audit = true;
   bool audit_proceed = false;  // do what cannot be recorded
   LayerSettings layers;
+  StreamingSettings streaming;
 };
 
 // Reads file, then file + ".d/*.toml" in name order: a later value replaces an earlier one, tables

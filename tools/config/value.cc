@@ -121,6 +121,15 @@ absl::Status Value::Paths(std::vector<std::string>* out) const {
   });
 }
 
+absl::Status Value::Port(uint16_t* out) const {
+  const toml::value<int64_t>* number = node_.as_integer();
+  if (number == nullptr || number->get() < 0 || number->get() > UINT16_MAX) {
+    return Error("must be a port, 0 to 65535");
+  }
+  *out = static_cast<uint16_t>(number->get());
+  return absl::OkStatus();
+}
+
 absl::Status Value::Uids(std::vector<uint32_t>* out) const {
   out->clear();
   return EachElement([out](absl::string_view, const Value& element) -> absl::Status {

@@ -37,6 +37,7 @@ class Value {
   // A number of this range.
   absl::Status Number(uint32_t least, uint32_t most, uint32_t* out) const;
   absl::Status Paths(std::vector<std::string>* out) const;
+  absl::Status Port(uint16_t* out) const;  // 0 to 65535
   absl::Status Uids(std::vector<uint32_t>* out) const;
   // "host", "host:port", "[v6]:port" in lower case.
   absl::Status HostPort(std::string* out) const;

@@ -41,6 +41,7 @@ Supervisor::Supervisor(Parts parts)
       auditor_(security::kAuditorProfile, "bulkhead-auditor"),
       broker_(security::kBrokerProfile, "bulkhead-broker"),
       frontend_(security::kFrontendProfile, "bulkhead-frontend"),
+      streaming_(security::kStreamingProfile, "bulkhead-streaming"),
       back_off_(kFirstBackOff) {
   sigset_t set;
   sigemptyset(&set);
@@ -52,7 +53,9 @@ absl::Status Supervisor::Start() {
   if (!signals_) return base::ErrnoStatus("make signalfd");
   absl::Status status = StartFrom(Level::kSpawner);
   if (status.ok() && stopping_) status = absl::CancelledError("asked to end while starting");
-  if (!status.ok()) KillFrom(Level::kSpawner);
+  if (status.ok()) return status;
+  KillFrom(Level::kSpawner);
+  streaming_.Kill();
   return status;
 }
 
@@ -60,11 +63,13 @@ absl::Status Supervisor::StartFrom(Level level) {
   KillFrom(level);
   if (level >= Level::kSpawner) BULKHEAD_RETURN_IF_ERROR(StartSpawner());
   if (level >= Level::kBroker) BULKHEAD_RETURN_IF_ERROR(StartBroker());
-  return StartFrontend();
+  if (!streaming_.running()) BULKHEAD_RETURN_IF_ERROR(StartStreaming());
+  if (level != Level::kFrontend) BULKHEAD_RETURN_IF_ERROR(ConnectStreaming());
+  return level == Level::kStreaming ? absl::OkStatus() : StartFrontend();
 }
 
 void Supervisor::KillFrom(Level level) {
-  frontend_.Kill();
+  if (level >= Level::kFrontend) frontend_.Kill();
   if (level >= Level::kBroker) {
     broker_.Kill();
     auditor_.Stop(0, kStopPatience);  // it closes the log once the broker's socket is gone
@@ -137,6 +142,21 @@ absl::Status Supervisor::StartFrontend() {
   return Inspect(frontend_);
 }
 
+absl::Status Supervisor::StartStreaming() {
+  BULKHEAD_ASSIGN_OR_RETURN(base::FdPair control, base::MakeSocketPair(SOCK_SEQPACKET));
+  std::vector<int> fds = {control.second.get(), parts_.streaming_socket.get()};
+  if (parts_.streaming_tls) fds.push_back(parts_.streaming_tls.get());
+  BULKHEAD_RETURN_IF_ERROR(streaming_.Start(parts_.programs.get(), fds));
+  streaming_control_ = std::move(control.first);
+  return Inspect(streaming_);
+}
+
+absl::Status Supervisor::ConnectStreaming() {
+  BULKHEAD_ASSIGN_OR_RETURN(base::FdPair pair, base::MakeSocketPair(SOCK_SEQPACKET));
+  BULKHEAD_RETURN_IF_ERROR(SendFd(broker_control_.get(), 'S', pair.second.get()));
+  return SendFd(streaming_control_.get(), 'B', pair.first.get());
+}
+
 // Nobody serves who is not confined as the table says.
 absl::Status Supervisor::Inspect(const Child& child) {
   return security::InspectWhenEntered(child.profile(), child.pid(), {.places = parts_.places},
@@ -173,6 +193,8 @@ void Supervisor::Run() {
 
 void Supervisor::Stop() {
   frontend_.Stop(SIGTERM, kStopPatience);
+  streaming_control_.Reset();
+  streaming_.Stop(0, kStopPatience);
   broker_control_.Reset();
   broker_.Stop(0, kStopPatience);
   auditor_.Stop(0, kStopPatience);
@@ -212,7 +234,8 @@ void Supervisor::Reap() {
   int status = 0;
   while (pid_t pid = waitpid(-1, &status, WNOHANG)) {
     if (pid < 0) break;
-    const std::pair<Child*, Level> children[] = {{&frontend_, Level::kFrontend},
+    const std::pair<Child*, Level> children[] = {{&streaming_, Level::kStreaming},
+                                                 {&frontend_, Level::kFrontend},
                                                  {&auditor_, Level::kBroker},
                                                  {&broker_, Level::kBroker},
                                                  {&spawner_, Level::kSpawner}};

@@ -71,7 +71,8 @@ absl::Status Start(schema::LaunchJob::Reader job, const Place& place) {
 }
 
 absl::Status Delete(schema::LaunchJob::Reader job, const Place& place) {
-  // The bundle is made before the runtime hears of the container, and goes after the runtime has forgotten it.
+  // The bundle is made before the runtime hears of the container, and goes after the runtime has
+  // forgotten it.
   if (absl::IsNotFound(OpenBundle(place).status())) return absl::OkStatus();
   BULKHEAD_ASSIGN_OR_RETURN(Runtime runtime, Runtime::Open(job, place));
   BULKHEAD_RETURN_IF_ERROR(
@@ -107,20 +108,23 @@ absl::StatusOr<std::unique_ptr<Created>> Create(schema::LaunchJob::Reader job, c
 }
 
 absl::Status Dispatch(schema::LaunchJob::Reader job, std::vector<base::UniqueFd> fds, int root,
-                      int run, schema::LaunchResult::Builder result,
-                      std::unique_ptr<Created>* created) {
+                      int run, schema::LaunchResult::Builder result, Lasting* lasting) {
   BULKHEAD_ASSIGN_OR_RETURN(const Place place, FindPlace(job, root, run));
   BULKHEAD_RETURN_IF_ERROR(HideUnified(job.getCgroupMode()));
   worker::MarkStep("hide the unified cgroup");
   switch (job.which()) {
     case schema::LaunchJob::CREATE: {
-      BULKHEAD_ASSIGN_OR_RETURN(*created, Create(job, place, std::move(fds), result));
+      BULKHEAD_ASSIGN_OR_RETURN(lasting->created, Create(job, place, std::move(fds), result));
       return absl::OkStatus();
     }
     case schema::LaunchJob::START:
       return Start(job, place);
     case schema::LaunchJob::EXEC:
       return Exec(job, place, result);
+    case schema::LaunchJob::EXEC_STREAM: {
+      BULKHEAD_ASSIGN_OR_RETURN(lasting->exec, StreamedExec::Start(job, place));
+      return absl::OkStatus();
+    }
     case schema::LaunchJob::DELETE:
       return Delete(job, place);
   }
@@ -129,14 +133,13 @@ absl::Status Dispatch(schema::LaunchJob::Reader job, std::vector<base::UniqueFd>
 
 }  // namespace
 
-std::unique_ptr<Created> RunLaunchJob(schema::LaunchJob::Reader job,
-                                      std::vector<base::UniqueFd> fds, int root, int run,
-                                      schema::LaunchResult::Builder result) {
-  std::unique_ptr<Created> created;
+Lasting RunLaunchJob(schema::LaunchJob::Reader job, std::vector<base::UniqueFd> fds, int root,
+                     int run, schema::LaunchResult::Builder result) {
+  Lasting lasting;
   worker::MarkStep("wait for the job");
-  ipc::WriteStatus(Dispatch(job, std::move(fds), root, run, result, &created), result.initStatus());
+  ipc::WriteStatus(Dispatch(job, std::move(fds), root, run, result, &lasting), result.initStatus());
   worker::WriteSteps(result.initSteps(worker::StepCount()));
-  return created;
+  return lasting;
 }
 
 }  // namespace bulkhead::launch
