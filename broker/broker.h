@@ -1,12 +1,15 @@
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "base/unique_fd.h"
 #include "broker/audit/audit_link.h"
 #include "broker/fiber.h"
+#include "broker/pull.h"
 #include "broker/spawner/spawner_client.h"
 #include "broker/state/state.h"
+#include "broker/streaming/tokens.h"
 #include "schema/config.capnp.h"
 
 namespace bulkhead::broker {
@@ -20,7 +23,8 @@ struct OwnDirectories {
 
 // What every operation works with.
 struct Broker {
-  // While one of these lives, no layer is collected: an image in the making does not name its layers yet.
+  // While one of these lives, no layer is collected: an image in the making does not name its
+  // layers yet.
   class LayerPin {
    public:
     explicit LayerPin(int* count) : count_(count) { ++*count_; }
@@ -41,9 +45,14 @@ struct Broker {
   SpawnerClient& spawner;
   AuditLink& audit;
   OwnDirectories& directories;
-  std::string boot_id;  // 16 bytes
+  std::string boot_id;   // 16 bytes
   KeyedMutex keys = {};  // orders operations that have no object yet, by what they are about
+  PullTable pulls = {};
+  Tokens tokens = Tokens();  // of streams
   int layer_pins = 0;
+  std::map<std::string, base::UniqueFd> layer_mounts =
+      {};  // of layers that are images, by diffID in hex
+  bool writing_back = false;
   Timelines timelines = {};
 };
 

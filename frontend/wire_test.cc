@@ -52,15 +52,15 @@ class Wire : public ::testing::Test {
   std::unique_ptr<v1::ImageService::Stub> images_;
 };
 
-#define RUNTIME(Name, request, response)                                              \
-  [&] {                                                                               \
-    grpc::ClientContext context;                                                      \
-    return runtime_->Name(&context, request, response);                               \
+#define RUNTIME(Name, request, response)                \
+  [&] {                                                 \
+    grpc::ClientContext context;                        \
+    return runtime_->Name(&context, request, response); \
   }()
-#define IMAGES(Name, request, response)                                               \
-  [&] {                                                                               \
-    grpc::ClientContext context;                                                      \
-    return images_->Name(&context, request, response);                                \
+#define IMAGES(Name, request, response)                \
+  [&] {                                                \
+    grpc::ClientContext context;                       \
+    return images_->Name(&context, request, response); \
   }()
 
 TEST_F(Wire, APodGoesThroughTyped) {
@@ -145,8 +145,8 @@ TEST_F(Wire, AnImageIsNamedInOneWay) {
   EXPECT_EQ(grpc::StatusCode::NOT_FOUND, RUNTIME(CreateContainer, request, &response).error_code());
   harness_.broker().answers.known_image = "cafe";
   ASSERT_TRUE(RUNTIME(CreateContainer, request, &response).ok());
-  EXPECT_TRUE(absl::StrContains(harness_.broker().LastParams("createContainer"),
-                                "image = \"cafe\""));
+  EXPECT_TRUE(
+      absl::StrContains(harness_.broker().LastParams("createContainer"), "image = \"cafe\""));
 }
 
 TEST_F(Wire, APullGivesTheImagesId) {
@@ -159,11 +159,42 @@ TEST_F(Wire, APullGivesTheImagesId) {
   // The tag must not come to name what the digest names.
   EXPECT_FALSE(absl::StrContains(harness_.broker().LastParams("pullImage"), "tag = \"1\""))
       << harness_.broker().LastParams("pullImage");
+}
 
-  request.mutable_auth()->set_registry_token("secret");
-  const grpc::Status status = IMAGES(PullImage, request, &response);
-  EXPECT_EQ(grpc::StatusCode::UNIMPLEMENTED, status.error_code());
-  EXPECT_EQ("auth: registries with credentials are not supported yet", status.error_message());
+TEST_F(Wire, APullCarriesItsCredentials) {
+  v1::PullImageRequest request;
+  v1::PullImageResponse response;
+  request.mutable_image()->set_image("r.example/a:1");
+  // Whoever wrote the pod wrote these: they change nothing.
+  (*request.mutable_image()->mutable_annotations())["org.example/\x01"] = "../\n$(x)";
+  request.mutable_image()->set_runtime_handler("../x");
+  request.mutable_auth()->set_auth("dXNlcjpwYTpzcw==");
+  request.mutable_auth()->set_server_address("https://R.example/v1/");
+  ASSERT_TRUE(IMAGES(PullImage, request, &response).ok());
+  std::string params = harness_.broker().LastParams("pullImage");
+  EXPECT_TRUE(absl::StrContains(params, "username = \"user\", password = \"pa:ss\"")) << params;
+  EXPECT_TRUE(absl::StrContains(params, "server = \"r.example\"")) << params;
+  EXPECT_FALSE(absl::StrContains(params, "org.example")) << params;
+
+  request.mutable_auth()->set_identity_token("id");
+  ASSERT_TRUE(IMAGES(PullImage, request, &response).ok());
+  params = harness_.broker().LastParams("pullImage");
+  EXPECT_TRUE(absl::StrContains(params, "identityToken = \"id\"")) << params;
+  EXPECT_FALSE(absl::StrContains(params, "pa:ss")) << params;
+}
+
+TEST_F(Wire, MalformedCredentialsAreNotRepeated) {
+  v1::PullImageRequest request;
+  v1::PullImageResponse response;
+  request.mutable_image()->set_image("r.example/a:1");
+  for (const char* auth : {"S3CRET!", "UzNDUkVU", ""}) {
+    request.mutable_auth()->set_auth(auth);
+    if (*auth == 0) request.mutable_auth()->set_registry_token("S3CRET\n");
+    const grpc::Status status = IMAGES(PullImage, request, &response);
+    EXPECT_EQ(grpc::StatusCode::INVALID_ARGUMENT, status.error_code());
+    EXPECT_TRUE(absl::StrContains(status.error_message(), "auth.")) << status.error_message();
+    EXPECT_FALSE(absl::StrContains(status.error_message(), "S3CRET")) << status.error_message();
+  }
 }
 
 TEST_F(Wire, AMissingImageIsAnEmptyAnswer) {
@@ -274,8 +305,7 @@ TEST_F(Wire, ExecNeedsACommand) {
   EXPECT_EQ("cmd: must not be empty", RUNTIME(ExecSync, request, &response).error_message());
   request.add_cmd("x");
   request.set_timeout(-1);
-  EXPECT_EQ("timeout: must not be negative",
-            RUNTIME(ExecSync, request, &response).error_message());
+  EXPECT_EQ("timeout: must not be negative", RUNTIME(ExecSync, request, &response).error_message());
 }
 
 // --- Time and loss ---
@@ -345,13 +375,28 @@ TEST_F(Wire, ManyCallsAtOnceGetTheirOwnAnswers) {
 // --- Every RPC of the interface ---
 
 const std::set<std::string>& LaterRpcs() {
-  static const std::set<std::string> names = {
-      "StreamPodSandboxes", "UpdatePodSandboxResources", "StreamContainers",
-      "UpdateContainerResources", "ReopenContainerLog", "Exec", "Attach", "PortForward",
-      "CheckpointContainer", "CheckpointPod", "RestorePod", "ContainerStats",
-      "ListContainerStats", "StreamContainerStats", "PodSandboxStats", "ListPodSandboxStats",
-      "StreamPodSandboxStats", "ListMetricDescriptors", "ListPodSandboxMetrics",
-      "StreamPodSandboxMetrics", "GetContainerEvents", "StreamImages"};
+  static const std::set<std::string> names = {"StreamPodSandboxes",
+                                              "UpdatePodSandboxResources",
+                                              "StreamContainers",
+                                              "UpdateContainerResources",
+                                              "ReopenContainerLog",
+                                              "Exec",
+                                              "Attach",
+                                              "PortForward",
+                                              "CheckpointContainer",
+                                              "CheckpointPod",
+                                              "RestorePod",
+                                              "ContainerStats",
+                                              "ListContainerStats",
+                                              "StreamContainerStats",
+                                              "PodSandboxStats",
+                                              "ListPodSandboxStats",
+                                              "StreamPodSandboxStats",
+                                              "ListMetricDescriptors",
+                                              "ListPodSandboxMetrics",
+                                              "StreamPodSandboxMetrics",
+                                              "GetContainerEvents",
+                                              "StreamImages"};
   return names;
 }
 

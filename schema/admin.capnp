@@ -25,6 +25,9 @@ interface Admin {
 
   timelines @3 (id :Text) -> (status :Common.Status, timelines :List(Timeline));
   # The last operations on a pod or container (id: or a prefix of it; empty: all), oldest first.
+
+  pulls @4 () -> (status :Common.Status, pulls :List(Pull));
+  # Those under way and those that wait for their turn.
 }
 
 struct Timeline {
@@ -41,5 +44,20 @@ struct Timeline {
     name @0 :Text;
     beginUs @1 :Int64;       # both since the operation began
     endUs @2 :Int64;         # -1: it had not ended when the operation did
+  }
+}
+
+struct Pull {
+  reference @0 :Text;
+  waiting @1 :Bool;          # for others to end
+  seconds @2 :UInt32;        # since it began
+  parts @3 :List(Part);      # layers, lowest first, once the manifest has told of them
+
+  struct Part {
+    digest @0 :Common.Digest;
+    size @1 :UInt64;         # bytes, as the manifest says
+    fetched @2 :UInt64;      # bytes that are here
+    state @3 :State;
+    enum State { waiting @0; fetching @1; unpacking @2; done @3; }
   }
 }

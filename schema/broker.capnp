@@ -11,6 +11,7 @@ using Common = import "/schema/common.capnp";
 using P = import "/schema/pod.capnp";
 using C = import "/schema/container.capnp";
 using I = import "/schema/image.capnp";
+using R = import "/schema/registries.capnp";
 
 interface Broker {
   status @0 () -> (status :Common.Status, runtimeReady :Bool, runtimeReason :Text,
@@ -54,7 +55,10 @@ interface Broker {
   # Runs argv in the container and collects at most 16 MiB of each stream; the rest is dropped.
   # timeoutSeconds 0: none asked; the broker has its own. DEADLINE_EXCEEDED: the process was killed.
 
-  pullImage @13 (reference :I.ImageReference) -> (status :Common.Status, imageId :Text);
+  pullImage @13 (reference :I.ImageReference, auth :R.RegistryAuth)
+      -> (status :Common.Status, imageId :Text);
+  # The same image pulled with the same credentials twice at once is pulled once. Dropped by all its callers
+  # before its layers are there, it ends, and leaves nothing.
   imageStatus @14 (image :Text) -> (status :Common.Status, found :Bool, image :I.Image);
   # image: an image id (with or without "sha256:", also a unique prefix) or a normalised reference.
   listImages @15 (image :Text) -> (status :Common.Status, images :List(I.Image));
@@ -63,4 +67,14 @@ interface Broker {
   # By id: all its names. By reference: the image as well, with its other names, as kubelet means it.
   imageFsInfo @17 () -> (status :Common.Status, mountpoint :Text, usedBytes :UInt64,
                          inodesUsed :UInt64, containerBytes :UInt64);
+
+  exec @18 (id :Text, argv :List(Text), tty :Bool, stdin :Bool, stdout :Bool, stderr :Bool)
+      -> (status :Common.Status, url :Text);
+  # A URL that is good once, within a minute, for this command and these streams. At least one stream; no stderr with tty.
+  # RESOURCE_EXHAUSTED: a thousand such URLs wait already.
+  attach @19 (id :Text, tty :Bool, stdin :Bool, stdout :Bool, stderr :Bool)
+      -> (status :Common.Status, url :Text);
+  portForward @20 (podId :Text, ports :List(UInt16)) -> (status :Common.Status, url :Text);
+  # ports: those that a client without SPDY gets. PERMISSION_DENIED: the pod is on the node's network, and the
+  # configuration does not allow that.
 }

@@ -1,4 +1,4 @@
-@0xb1a5c0de0000000a;
+@0xb1a5c0de00000035;
 # What CDI devices change about a container (CDI specification, containerEdits), in typed form: read by nodeconfig in
 # the node's spec files, checked by the broker, applied by mount and launch.
 

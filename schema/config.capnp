@@ -12,7 +12,7 @@ struct Config {
   defaultRuntime @3 :Text;   # name of an entry of runtimes
   cniConfDir @4 :Text;
   cniBinDirs @5 :List(Text);
-  registries @6 :List(Registry);
+  pulls @6 :Pulls;
   host @7 :Host;
   allowedUids @8 :List(UInt32);
   # Who may connect to the CRI socket; root is always in it.
@@ -20,18 +20,25 @@ struct Config {
   # Reported as pinned where set; no sandbox needs an image.
   runtimeUserAgent @10 :Text;
   audit @11 :Audit;
-  imageRules @12 :List(ImageRule);
+  layers @12 :Layers;
+  streaming @13 :Streaming;
+  imageRules @14 :List(ImageRule);
   # The runtime of pods without a handler: the first rule that matches the image, before the default.
-  seccompRoot @13 :Text;     # Localhost profiles lie below it; empty: anywhere
-  cdiSpecDirs @14 :List(Text);
+  seccompRoot @15 :Text;     # Localhost profiles lie below it; empty: anywhere
+  cdiSpecDirs @16 :List(Text);
   # Later ones win over earlier ones.
-  cdiHooks @15 :List(Text);  # absolute paths of programs that CDI hooks may run; others are refused
+  cdiHooks @17 :List(Text);  # absolute paths of programs that CDI hooks may run; others are refused
 }
 
 struct Audit {
   on @0 :Bool;
   proceed @1 :Bool;
   # What cannot be recorded is done all the same; otherwise it is refused.
+}
+
+struct Streaming {
+  url @0 :Text;              # "http://127.0.0.1:34567": where the streaming daemon listens
+  forwardToNode @1 :Bool;    # whether port-forwards may reach pods on the node's network
 }
 
 struct ImageRule {
@@ -57,17 +64,12 @@ struct Runtime {
   }
 }
 
-struct Registry {
-  host @0 :Text;             # host[:port] as references name it; "*" for all others
-  endpoints @1 :List(Endpoint);
-  # Tried in order; empty: the host itself over https.
-}
-
-struct Endpoint {
-  host @0 :Text;             # host[:port]
-  plainHttp @1 :Bool;
-  skipVerify @2 :Bool;
-  caFile @3 :Text;
+struct Pulls {
+  # How images are pulled. How registries are reached stands in registries.capnp, which only fetch workers get.
+  atOnce @0 :UInt16;         # pulls of different images; others wait
+  deadlineSeconds @1 :UInt32;           # for one whole pull
+  minimumBytesPerSecond @2 :UInt32;     # of each transfer, over minimumWindowSeconds; 0: no rule
+  minimumWindowSeconds @3 :UInt32;
 }
 
 struct Host {
@@ -84,4 +86,20 @@ struct Host {
     v2 @2;
   }
   enum CgroupDriver { cgroupfs @0; systemd @1; }
+}
+
+struct Layers {
+  # How layers are stored, how many of an image are made at once, and what they may cost.
+  driver @0 :Driver;
+  parallel @1 :UInt32;       # at least 1
+  maxBytes @2 :UInt64;       # of one layer: file contents, link targets, xattrs
+  maxEntries @3 :UInt64;     # of one layer
+  maxRatio @4 :UInt32;       # uncompressed to compressed, from 1 MiB on; 0: no rule
+  maxDepth @5 :UInt32;       # directories above an entry
+  maxXattrBytes @6 :UInt64;  # of one entry
+  maxCpuSeconds @7 :UInt32;  # of each process that works on one layer; 0: no rule
+  maxSeconds @8 :UInt32;     # for one layer
+  maxImageBytes @9 :UInt64;  # of all layers of one image that are made for it
+  maxImageEntries @10 :UInt64;
+  enum Driver { directory @0; image @1; }   # image: EROFS
 }

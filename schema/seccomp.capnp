@@ -1,4 +1,4 @@
-@0xb1a5c0de00000009;
+@0xb1a5c0de00000034;
 # A seccomp profile in typed form (OCI runtime-spec, linux.seccomp): what nodeconfig read in a profile of the node,
 # and launch writes into config.json.
 

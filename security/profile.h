@@ -16,6 +16,7 @@ enum class Kind : uint32_t {
   kFrontend = 1,
   kBroker = 2,
   kSpawner = 3,
+  kStreaming = 4,
   kAuditor = 5,
   kFetch = 10,
   kManifest = 11,
@@ -32,9 +33,12 @@ enum class Kind : uint32_t {
   kSignal = 22,
   kRemove = 23,
   kInit = 24,
-  kNodefile = 25,
-  kNodeconfig = 26,
-  kCopyup = 27,
+  kNodefile = 60,
+  kNodeconfig = 61,
+  kCopyup = 62,
+  kPack = 50,
+  kSync = 51,
+  kDial = 25,
 };
 
 struct Cap {
@@ -99,15 +103,16 @@ enum class Dir {
   kRun,
   kLayers,
   kContainers,
-  kCgroup,    // base::kCgroupMount
-  kLayerIds,  // no directory: a user namespace for MOUNT_ATTR_IDMAP that shows a layer's owners
-              // without the shift
+  kCgroup,      // base::kCgroupMount
+  kRegistries,  // no directory: a sealed memfd, how registries are reached (registries.capnp)
+  kLayerIds,    // no directory: a user namespace for MOUNT_ATTR_IDMAP that shows a layer's owners
+                // without the shift
 };
 
 struct FdRow {
   int fd;
   const char* what;
-  bool is_dir = false;  // dir is set: the spawner provides it
+  bool is_dir = false;  // dir is set: the spawner provides it, a directory usually
   Dir dir = Dir::kRoot;
   bool optional = false;  // may be absent
 };
@@ -205,15 +210,21 @@ extern const Profile kInitProfile;
 extern const Profile kNodefileProfile;
 extern const Profile kNodeconfigProfile;
 extern const Profile kCopyupProfile;
+extern const Profile kPackProfile;
+extern const Profile kSyncProfile;
+extern const Profile kStreamingProfile;
+extern const Profile kDialProfile;
 
 // Fixed uids, below the range that dynamic users take; packaging reserves them by name.
 inline constexpr uid_t kFrontendUid = 59101;
 inline constexpr uid_t kBrokerUid = 59102;
+inline constexpr uid_t kStreamingUid = 59103;
 inline constexpr uid_t kAuditorUid = 59104;
 inline constexpr uid_t kFetchUid = 59110;
 inline constexpr uid_t kParseUid =
     59111;  // manifest, import, user, cni, nodeconfig: each in namespaces of its own
 inline constexpr uid_t kInflateUid = 59112;
 inline constexpr uid_t kMonitorUid = 59113;
+inline constexpr uid_t kPackUid = 59150;  // pack, sync
 
 }  // namespace bulkhead::security

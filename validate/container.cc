@@ -186,4 +186,10 @@ absl::Status CheckContainerConfig(ContainerConfig::Reader config) {
   return CheckSecurityContext(config.getSecurity());
 }
 
+absl::Status CheckStreams(bool tty, bool in, bool out, bool err) {
+  if (!in && !out && !err) return Refuse("stdin", "one of stdin, stdout and stderr must be set");
+  if (tty && err) return Refuse("stderr", "a terminal has none of its own");
+  return absl::OkStatus();
+}
+
 }  // namespace bulkhead::validate

@@ -13,4 +13,7 @@ absl::Status CheckContainerConfig(schema::ContainerConfig::Reader config);
 // argv of an exec: 1 to 4,096 arguments, no NUL, 1 MiB in all.
 absl::Status CheckArguments(absl::string_view field, capnp::List<capnp::Text>::Reader arguments);
 
+// The streams of an exec or attach: at least one, and no standard error of its own on a terminal.
+absl::Status CheckStreams(bool tty, bool in, bool out, bool err);
+
 }  // namespace bulkhead::validate

@@ -219,6 +219,10 @@ std::string FormatDigestReference(schema::ImageReference::Reader reference,
                       kDigestPrefix, base::ToHex(digest));
 }
 
+bool IsRegistryName(absl::string_view text) {
+  return text.size() <= kMaxNameBytes && IsRegistry(text);
+}
+
 bool LooksLikeImageId(absl::string_view text) {
   absl::ConsumePrefix(&text, kDigestPrefix);
   return text.size() >= 4 && text.size() <= 2 * kDigestBytes && IsHex(text);

@@ -62,8 +62,8 @@ std::shared_ptr<MonitorLink> MonitorLink::Ended() {
 }
 
 absl::StatusOr<std::shared_ptr<MonitorLink>> MonitorLink::Connect(Fiber& fiber,
-                                                                 const std::string& container_id,
-                                                                 ExitHandler on_exit) {
+                                                                  const std::string& container_id,
+                                                                  ExitHandler on_exit) {
   std::shared_ptr<MonitorLink> link(new MonitorLink());
   BULKHEAD_ASSIGN_OR_RETURN(link->socket_, ConnectToMonitor(container_id));
   BULKHEAD_ASSIGN_OR_RETURN(link->writer_, base::Duplicate(link->socket_.get()));
@@ -72,17 +72,18 @@ absl::StatusOr<std::shared_ptr<MonitorLink>> MonitorLink::Connect(Fiber& fiber,
   link->on_exit_ = std::move(on_exit);
   BULKHEAD_ASSIGN_OR_RETURN(bool done, link->TakeState(fiber, Soon()));
   if (!done) {
-    fiber.loop().Detach([link](Fiber& watcher) { link->Watch(watcher); });
+    fiber.loop().Stay([link](Fiber& watcher) { link->Watch(watcher); });
   }
   return link;
 }
 
 absl::Status MonitorLink::Request(Fiber& fiber,
-                                  std::function<void(schema::MonitorRequest::Builder)> fill) {
+                                  std::function<void(schema::MonitorRequest::Builder)> fill,
+                                  absl::Span<const int> fds) {
   if (!writer_) return absl::UnavailableError("the container's monitor is gone");
   capnp::MallocMessageBuilder message(16);
   fill(message.initRoot<schema::MonitorRequest>());
-  return ipc::Send(writer_.get(), message, {}, Soon(), fiber.waiter());
+  return ipc::Send(writer_.get(), message, fds, Soon(), fiber.waiter());
 }
 
 absl::StatusOr<bool> MonitorLink::TakeState(Fiber& fiber, base::Deadline deadline) {
@@ -132,12 +133,24 @@ absl::Status MonitorLink::TellStarted(Fiber& fiber) {
   return Request(fiber, [](schema::MonitorRequest::Builder r) { r.setStarted(); });
 }
 
-// Until the monitor hangs up. Closing first, with an answer of its unread, would make it lose our word.
+absl::Status MonitorLink::Attach(Fiber& fiber, const Attached& wanted, int socket) {
+  const auto fill = [&wanted](schema::MonitorRequest::Builder request) {
+    auto attach = request.initAttach();
+    attach.setStdin(wanted.in);
+    attach.setStdout(wanted.out);
+    attach.setStderr(wanted.err);
+  };
+  return Request(fiber, fill, {&socket, 1});
+}
+
+// Until the monitor hangs up. Closing first, with an answer of its unread, would make it lose our
+// word.
 void MonitorLink::AwaitEnd(Fiber& fiber) {
   if (!socket_) return;
   base::UniqueFd socket = std::move(socket_);  // nobody else may read it now
   base::Deadline deadline = Soon();
-  while (ipc::Receive(socket.get(), ipc::Limits{.max_bytes = 4096}, deadline, fiber.waiter()).ok()) {
+  while (
+      ipc::Receive(socket.get(), ipc::Limits{.max_bytes = 4096}, deadline, fiber.waiter()).ok()) {
   }
   writer_.Reset();
   pidfd_.Reset();

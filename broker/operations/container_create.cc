@@ -5,6 +5,7 @@
 #include "broker/operations/container.h"
 #include "broker/operations/container_request.h"
 #include "broker/operations/launch.h"
+#include "broker/operations/layer_mounts.h"
 #include "broker/operations/node_config.h"
 #include "broker/plan/container_spec.h"
 #include "broker/plan/mounts.h"
@@ -70,19 +71,18 @@ ContainerPtr NewContainer(Broker& broker, const PodObject& pod,
   return container;
 }
 
-absl::StatusOr<Crew> GatherCrew(Fiber& fiber, Broker& broker, size_t volumes) {
+absl::StatusOr<Crew> GatherCrew(Fiber& fiber, Broker& broker) {
   Crew crew;
-  BULKHEAD_ASSIGN_OR_RETURN(crew.mount,
-                            Worker::Begin(fiber, broker.spawner, security::Kind::kMount,
-                                          {.result = {.max_fds = static_cast<int>(volumes) + 1}}));
+  BULKHEAD_ASSIGN_OR_RETURN(crew.mount, Worker::Begin(fiber, broker.spawner, security::Kind::kMount,
+                                                      {.result = {.max_fds = ipc::kMaxFds}}));
   BULKHEAD_ASSIGN_OR_RETURN(crew.user, Worker::Begin(fiber, broker.spawner, security::Kind::kUser));
   BULKHEAD_ASSIGN_OR_RETURN(crew.launch,
                             Worker::Begin(fiber, broker.spawner, security::Kind::kLaunch));
   return crew;
 }
 
-absl::Status MountParts(Fiber& fiber, Worker& worker, const ContainerObject& container,
-                        Parts* parts) {
+absl::Status MountParts(Fiber& fiber, Broker& broker, Worker& worker,
+                        const ContainerObject& container, Parts* parts) {
   auto record = container.record.read();
   size_t mounts =
       CountMounts(record.getConfig(), parts->node.cdi.read(), parts->own_volumes.size());
@@ -91,14 +91,17 @@ absl::Status MountParts(Fiber& fiber, Worker& worker, const ContainerObject& con
   job.setContainerId(container.id);
   job.setLayers(record.getLayers());
   FillMounts(record, parts->node.cdi.read(), parts->own_volumes.size(), job);
-  BULKHEAD_RETURN_IF_ERROR(worker.Give(fiber, message));
+  const std::vector<int> shared = ShareLayerMounts(broker, mounts, job);
+  BULKHEAD_RETURN_IF_ERROR(worker.Give(fiber, message, shared));
   return worker.Finish<schema::MountResult>(
-      fiber, [&](schema::MountResult::Reader, std::vector<base::UniqueFd>& fds) {
-        if (fds.size() != mounts + 1) {
+      fiber, [&](schema::MountResult::Reader result, std::vector<base::UniqueFd>& fds) {
+        const size_t asked = mounts + 1;
+        if (fds.size() != asked + result.getNewMounts().size()) {
           return absl::InternalError("mount: not as many mounts as asked for");
         }
         parts->rootfs = std::move(fds[0]);
-        for (size_t i = 1; i < fds.size(); ++i) parts->volumes.push_back(std::move(fds[i]));
+        for (size_t i = 1; i < asked; ++i) parts->volumes.push_back(std::move(fds[i]));
+        KeepLayerMounts(broker, record.getLayers(), result, absl::MakeSpan(fds).subspan(asked));
         return absl::OkStatus();
       });
 }
@@ -191,9 +194,8 @@ absl::Status BuildContainer(Fiber& fiber, Broker& broker, const PodObject& pod,
                             const ContainerPtr& container, schema::ImageConfig::Reader image,
                             Parts parts) {
   auto config = container->record.read().getConfig();
-  size_t mounts = CountMounts(config, parts.node.cdi.read(), parts.own_volumes.size());
-  BULKHEAD_ASSIGN_OR_RETURN(Crew crew, GatherCrew(fiber, broker, mounts));
-  BULKHEAD_RETURN_IF_ERROR(MountParts(fiber, *crew.mount, *container, &parts));
+  BULKHEAD_ASSIGN_OR_RETURN(Crew crew, GatherCrew(fiber, broker));
+  BULKHEAD_RETURN_IF_ERROR(MountParts(fiber, broker, *crew.mount, *container, &parts));
   BULKHEAD_RETURN_IF_ERROR(ResolveUser(fiber, *crew.user, config, image, &parts));
   BULKHEAD_RETURN_IF_ERROR(FillOwnVolumes(fiber, broker, parts));
   ContainerInputs inputs = {.container_id = container->id,
@@ -232,16 +234,14 @@ absl::StatusOr<std::string> CreateContainer(Fiber& fiber, Broker& broker, const 
   }
   Parts parts;
   BULKHEAD_ASSIGN_OR_RETURN(
-      parts.node,
-      ReadNodeConfig(fiber, broker, config, PlanCapabilities(config.getSecurity())));
+      parts.node, ReadNodeConfig(fiber, broker, config, PlanCapabilities(config.getSecurity())));
   BULKHEAD_ASSIGN_OR_RETURN(const Record<schema::Image>* found, CheckImages(broker, config));
   Record<schema::Image> image(found->read());  // a copy: the store may change while we wait
   BULKHEAD_ASSIGN_OR_RETURN(RuntimeChoice runtime, ChooseFor(broker, *pod, config, image.read()));
   BULKHEAD_RETURN_IF_ERROR(
       CheckRuntimeKnows(broker.config, runtime.name, parts.node.seccomp.read()));
   BULKHEAD_ASSIGN_OR_RETURN(
-      parts.own_volumes,
-      PlanOwnVolumes(config, parts.node.cdi.read(), image.read().getConfig()));
+      parts.own_volumes, PlanOwnVolumes(config, parts.node.cdi.read(), image.read().getConfig()));
 
   ContainerPtr container = NewContainer(broker, *pod, config, image.read(), runtime);
   auto held = container->mutex.Acquire(fiber);
@@ -249,8 +249,8 @@ absl::StatusOr<std::string> CreateContainer(Fiber& fiber, Broker& broker, const 
     TimedStep step = fiber.Step("database: intent");
     BULKHEAD_RETURN_IF_ERROR(broker.state.Save(container));
   }
-  absl::Status built = BuildContainer(fiber, broker, *pod, container, image.read().getConfig(),
-                                      std::move(parts));
+  absl::Status built =
+      BuildContainer(fiber, broker, *pod, container, image.read().getConfig(), std::move(parts));
   if (!built.ok()) {
     fiber.BeginUndo();
     absl::Status undone = DestroyContainer(fiber, broker, container);

@@ -8,10 +8,13 @@
 
 namespace bulkhead::broker {
 
-// Fetches what is missing of the image and names it. Returns its id. The same reference pulled twice at once is pulled
-// once.
-absl::StatusOr<std::string> PullImage(Fiber& fiber, Broker& broker,
-                                      schema::ImageReference::Reader reference);
+// Fetches what is missing of the image and names it. Returns its id. On failure nothing of it is left.
+absl::StatusOr<std::string> PullImage(Fiber& fiber, Broker& broker, Pull& pull);
+// The same for a caller who may go away by dropping the promise. Another who asks for the same with the same credentials
+// at the same time shares the pull; it is abandoned when the last of them is gone. Waits for its turn.
+kj::Promise<absl::StatusOr<std::string>> JoinPull(Broker& broker,
+                                                  schema::ImageReference::Reader reference,
+                                                  schema::RegistryAuth::Reader auth);
 // Takes the images of an archive (read-only, seekable). Returns their ids. reference may be empty.
 absl::StatusOr<std::vector<std::string>> ImportImages(Fiber& fiber, Broker& broker, int archive,
                                                       schema::ImageReference::Reader reference);

@@ -25,9 +25,9 @@ Document DocumentAt(int archive, Section::Reader section) {
 absl::StatusOr<Record<schema::ImportResult>> FindImages(Fiber& fiber, Broker& broker, int archive) {
   capnp::MallocMessageBuilder message;
   message.initRoot<schema::ImportJob>().setArchitecture(kArchitecture);
-  BULKHEAD_ASSIGN_OR_RETURN(auto worker, Worker::Start(fiber, broker.spawner,
-                                                       security::Kind::kImport, message,
-                                                       {archive}));
+  BULKHEAD_ASSIGN_OR_RETURN(
+      auto worker,
+      Worker::Start(fiber, broker.spawner, security::Kind::kImport, message, {archive}));
   Record<schema::ImportResult> found;
   BULKHEAD_RETURN_IF_ERROR(worker->Finish<schema::ImportResult>(
       fiber, [&](schema::ImportResult::Reader result, std::vector<base::UniqueFd>&) {
@@ -68,16 +68,15 @@ absl::StatusOr<std::string> ImportOne(Fiber& fiber, Broker& broker, int archive,
   std::string manifest_digest;
   if (image.getManifest().getSize() > 0) {
     Document document = DocumentAt(archive, image.getManifest());
-    BULKHEAD_ASSIGN_OR_RETURN(auto manifest,
-                              ParseDocument(fiber, broker, document,
-                                            schema::ManifestJob::Kind::MANIFEST_OR_INDEX));
+    BULKHEAD_ASSIGN_OR_RETURN(
+        auto manifest,
+        ParseDocument(fiber, broker, document, schema::ManifestJob::Kind::MANIFEST_OR_INDEX));
     manifest_digest = DigestBytes(manifest.read().getDigest());
     BULKHEAD_RETURN_IF_ERROR(StoreDocument(broker, document, manifest_digest));
   }
   Document config_document = DocumentAt(archive, image.getConfig());
-  BULKHEAD_ASSIGN_OR_RETURN(
-      auto config,
-      ParseDocument(fiber, broker, config_document, schema::ManifestJob::Kind::CONFIG));
+  BULKHEAD_ASSIGN_OR_RETURN(auto config, ParseDocument(fiber, broker, config_document,
+                                                       schema::ManifestJob::Kind::CONFIG));
   auto parsed = config.read().getConfig();
   if (parsed.getDiffIds().size() != image.getLayers().size()) {
     return absl::InvalidArgumentError("archive: manifest and configuration differ in layers");
@@ -85,18 +84,18 @@ absl::StatusOr<std::string> ImportOne(Fiber& fiber, Broker& broker, int archive,
   std::string config_digest = DigestBytes(config.read().getDigest());
   BULKHEAD_RETURN_IF_ERROR(StoreDocument(broker, config_document, config_digest));
 
-  std::vector<LayerSource> sources;
+  std::vector<WantedLayer> layers;
   uint64_t size = config_document.size;
   for (unsigned i = 0; i < image.getLayers().size(); ++i) {
     Document at = DocumentAt(archive, image.getLayers()[i]);
     size += at.size;
-    sources.push_back({.fd = archive,
-                       .offset = at.offset,
-                       .size = at.size,
-                       .digest = at.digest,
-                       .diff_id = DigestBytes(parsed.getDiffIds()[i])});
+    layers.push_back({.source = {.fd = archive,
+                                 .offset = at.offset,
+                                 .size = at.size,
+                                 .digest = at.digest,
+                                 .diff_id = DigestBytes(parsed.getDiffIds()[i])}});
   }
-  BULKHEAD_RETURN_IF_ERROR(EnsureLayers(fiber, broker, sources));
+  BULKHEAD_RETURN_IF_ERROR(EnsureLayers(fiber, broker, std::move(layers)));
   BULKHEAD_ASSIGN_OR_RETURN(ImageNames names, NamesOf(image, asked, manifest_digest));
   BULKHEAD_RETURN_IF_ERROR(NameImage(broker, config_digest, parsed, size, manifest_digest, names));
   return DigestText(config_digest);

@@ -33,10 +33,11 @@ absl::StatusOr<ManifestFile> FetchManifest(Fiber& fiber, Broker& broker, Pull& p
   return manifest;
 }
 
-// The manifest for this machine, and the digest of the document that the reference named (an index or itself).
+// The manifest for this machine, and the digest of the document that the reference named (an index
+// or itself).
 absl::StatusOr<ManifestFile> ResolveManifest(Fiber& fiber, Broker& broker, Pull& pull,
                                              std::string* named_digest) {
-  schema::ImageReference::Reader reference = pull.reference;
+  auto reference = pull.reference.read();
   std::string digest = DigestBytes(reference.getDigest());
   Wanted wanted{.what = digest.empty() ? Wanted::What::kTag : Wanted::What::kManifest,
                 .name = digest.empty() ? std::string(reference.getTag().cStr()) : digest,
@@ -62,10 +63,9 @@ absl::StatusOr<Record<schema::ManifestResult>> FetchConfig(Fiber& fiber, Broker&
     return absl::ResourceExhaustedError("image configuration: over 4 MiB");
   }
   BULKHEAD_ASSIGN_OR_RETURN(
-      auto files, Fetch(fiber, broker, pull,
-                        {{.what = Wanted::What::kBlob,
-                          .name = digest,
-                          .max_bytes = descriptor.getSize()}}));
+      auto files,
+      Fetch(fiber, broker, pull,
+            {{.what = Wanted::What::kBlob, .name = digest, .max_bytes = descriptor.getSize()}}));
   Document document{.fd = files[0].fd.get(), .size = files[0].size, .digest = digest};
   BULKHEAD_ASSIGN_OR_RETURN(
       auto config, ParseDocument(fiber, broker, document, schema::ManifestJob::Kind::CONFIG));
@@ -73,29 +73,46 @@ absl::StatusOr<Record<schema::ManifestResult>> FetchConfig(Fiber& fiber, Broker&
   return config;
 }
 
+LayerFetch FetchOf(Broker& broker, Pull& pull, const std::string& digest, uint64_t size) {
+  return [&broker, &pull, digest, size](
+             Fiber& fiber, std::function<void(int)> begun) -> absl::StatusOr<base::UniqueFd> {
+    BULKHEAD_ASSIGN_OR_RETURN(
+        auto files,
+        Fetch(fiber, broker, pull,
+              {{.what = Wanted::What::kBlob, .name = digest, .max_bytes = size}},
+              [&](const std::vector<FetchedFile>& coming) { begun(coming[0].fd.get()); }));
+    if (files[0].size == size) return std::move(files[0].fd);
+    return absl::DataLossError(
+        absl::StrCat("layer ", DigestText(digest), ": not as long as its manifest says"));
+  };
+}
+
+// What callers are told of the way that lies ahead.
+void ShowParts(Broker& broker, Pull& pull, capnp::List<schema::Descriptor>::Reader layers,
+               capnp::List<schema::Digest>::Reader diff_ids) {
+  for (unsigned i = 0; i < layers.size(); ++i) {
+    Pull::Part part{.digest = DigestBytes(layers[i].getDigest()),
+                    .diff_id = DigestBytes(diff_ids[i]),
+                    .size = layers[i].getSize()};
+    part.fetched = broker.state.layers().contains(base::ToHex(part.diff_id));
+    pull.parts.push_back(std::move(part));
+  }
+}
+
 absl::Status FetchLayers(Fiber& fiber, Broker& broker, Pull& pull,
                          capnp::List<schema::Descriptor>::Reader layers,
                          capnp::List<schema::Digest>::Reader diff_ids) {
-  std::vector<Wanted> wanted;
-  std::vector<LayerSource> sources;
+  std::vector<WantedLayer> wanted;
   for (unsigned i = 0; i < layers.size(); ++i) {
     std::string diff_id = DigestBytes(diff_ids[i]);
     if (broker.state.layers().contains(base::ToHex(diff_id))) continue;
     std::string digest = DigestBytes(layers[i].getDigest());
-    wanted.push_back(
-        {.what = Wanted::What::kBlob, .name = digest, .max_bytes = layers[i].getSize()});
-    sources.push_back({.size = layers[i].getSize(), .digest = digest, .diff_id = diff_id});
+    uint64_t size = layers[i].getSize();
+    wanted.push_back({.source = {.size = size, .digest = digest, .diff_id = diff_id},
+                      .fetch = FetchOf(broker, pull, digest, size)});
   }
-  if (wanted.empty()) return absl::OkStatus();
-  BULKHEAD_ASSIGN_OR_RETURN(auto files, Fetch(fiber, broker, pull, wanted));
-  for (size_t i = 0; i < files.size(); ++i) {
-    if (files[i].size != sources[i].size) {
-      return absl::DataLossError(absl::StrCat("layer ", DigestText(sources[i].digest),
-                                              ": not as long as its manifest says"));
-    }
-    sources[i].fd = files[i].fd.get();
-  }
-  return EnsureLayers(fiber, broker, sources);
+  ShowParts(broker, pull, layers, diff_ids);
+  return EnsureLayers(fiber, broker, std::move(wanted));
 }
 
 ImageNames NamesOf(schema::ImageReference::Reader reference, const std::string& digest) {
@@ -119,8 +136,7 @@ absl::StatusOr<std::string> FetchImage(Fiber& fiber, Broker& broker, Pull& pull)
   BULKHEAD_ASSIGN_OR_RETURN(ManifestFile manifest,
                             ResolveManifest(fiber, broker, pull, &named_digest));
   auto parsed = manifest.parsed.read().getManifest();
-  BULKHEAD_ASSIGN_OR_RETURN(auto config,
-                            FetchConfig(fiber, broker, pull, parsed.getConfig()));
+  BULKHEAD_ASSIGN_OR_RETURN(auto config, FetchConfig(fiber, broker, pull, parsed.getConfig()));
   auto image = config.read().getConfig();
   if (image.getDiffIds().size() != parsed.getLayers().size()) {
     return absl::InvalidArgumentError("image: manifest and configuration differ in layers");
@@ -131,20 +147,15 @@ absl::StatusOr<std::string> FetchImage(Fiber& fiber, Broker& broker, Pull& pull)
   BULKHEAD_RETURN_IF_ERROR(StoreDocument(broker, document, manifest.digest));
   std::string config_digest = DigestBytes(parsed.getConfig().getDigest());
   BULKHEAD_RETURN_IF_ERROR(NameImage(broker, config_digest, image, TotalSize(parsed),
-                                     manifest.digest, NamesOf(pull.reference, named_digest)));
+                                     manifest.digest, NamesOf(pull.reference.read(), named_digest)));
   return DigestText(config_digest);
 }
 
 }  // namespace
 
-absl::StatusOr<std::string> PullImage(Fiber& fiber, Broker& broker,
-                                      schema::ImageReference::Reader reference) {
-  BULKHEAD_RETURN_IF_ERROR(validate::CheckReference("image.image", reference));
-  auto ordered = broker.keys.Acquire(
-      fiber, absl::StrCat("pull ", validate::FormatReference(reference)));
+absl::StatusOr<std::string> PullImage(Fiber& fiber, Broker& broker, Pull& pull) {
   absl::StatusOr<std::string> id = [&] {
     auto pinned = broker.PinLayers();
-    Pull pull{.reference = reference};
     return FetchImage(fiber, broker, pull);
   }();
   if (!id.ok()) CollectUnused(fiber, broker);

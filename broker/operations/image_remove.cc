@@ -7,8 +7,8 @@
 #include "base/status.h"
 #include "broker/operations/image.h"
 #include "broker/operations/layer.h"
+#include "broker/operations/layer_store.h"
 #include "broker/operations/list_directory.h"
-#include "broker/operations/remove.h"
 
 namespace bulkhead::broker {
 namespace {

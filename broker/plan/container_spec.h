@@ -39,6 +39,9 @@ uint64_t PlanCapabilities(schema::SecurityContext::Reader context);
 absl::Status PlanExec(schema::ContainerSpec::Reader spec, capnp::List<capnp::Text>::Reader argv,
                       schema::Process::Builder out);
 
+// Makes it one with a terminal, whose programs want to know its kind.
+void PlanTerminal(schema::Process::Builder process);
+
 // Where the container's cgroup goes: "<parent>/<id>", or "<slice>:bulkhead:<id>" with the systemd driver.
 std::string PlanCgroup(schema::Config::Reader node, schema::PodConfig::Reader pod,
                        absl::string_view container_id);

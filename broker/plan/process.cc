@@ -44,6 +44,15 @@ void AddVariables(capnp::List<schema::KeyValue>::Reader list, std::vector<Variab
   }
 }
 
+void WriteEnvironment(const std::vector<Variable>& env, schema::Process::Builder out) {
+  auto list = out.initEnv(env.size());
+  for (size_t i = 0; i < env.size(); ++i) {
+    list[i].setKey(env[i].key);
+    list[i].setValue(
+        kj::arrayPtr(reinterpret_cast<const kj::byte*>(env[i].value.data()), env[i].value.size()));
+  }
+}
+
 void PlanEnvironment(const ContainerInputs& in, schema::Process::Builder out) {
   std::vector<Variable> env;
   absl::string_view path = kDefaultPath;
@@ -57,12 +66,7 @@ void PlanEnvironment(const ContainerInputs& in, schema::Process::Builder out) {
   AddVariables(in.image.getEnv(), env);
   AddVariables(in.config.getEnvs(), env);
   AddVariables(in.cdi.getEnv(), env);
-  auto list = out.initEnv(env.size());
-  for (size_t i = 0; i < env.size(); ++i) {
-    list[i].setKey(env[i].key);
-    list[i].setValue(
-        kj::arrayPtr(reinterpret_cast<const kj::byte*>(env[i].value.data()), env[i].value.size()));
-  }
+  WriteEnvironment(env, out);
 }
 
 absl::Status PlanArguments(const ContainerInputs& in, schema::Process::Builder out) {
@@ -141,6 +145,17 @@ absl::Status PlanProcess(const ContainerInputs& in, schema::Process::Builder out
     out.initSeccomp().setType(schema::SecurityProfile::Type::UNCONFINED);
   }
   return absl::OkStatus();
+}
+
+void PlanTerminal(schema::Process::Builder process) {
+  process.setTerminal(true);
+  std::vector<Variable> env;
+  AddVariables(process.asReader().getEnv(), env);
+  for (const Variable& known : env) {
+    if (known.key == "TERM") return;
+  }
+  SetVariable(env, {"TERM", "xterm"});
+  WriteEnvironment(env, process);
 }
 
 int ParseSignal(absl::string_view text) {

@@ -14,6 +14,7 @@ class AdminServer final : public schema::Admin::Server {
   kj::Promise<void> status(StatusContext context) override;
   kj::Promise<void> stopAll(StopAllContext context) override;
   kj::Promise<void> timelines(TimelinesContext context) override;
+  kj::Promise<void> pulls(PullsContext context) override;
 
  private:
   Broker& broker_;

@@ -5,8 +5,9 @@
 
 namespace bulkhead::broker {
 
-// The frontend's view of the broker: one method a call of schema/broker.capnp, each a few lines that hand the copied
-// parameters to an operation. A camelCase method here is an entry point that a taken-over frontend can call.
+// The frontend's view of the broker: one method a call of schema/broker.capnp, each a few lines
+// that hand the copied parameters to an operation. A camelCase method here is an entry point that a
+// taken-over frontend can call.
 class BrokerServer final : public schema::Broker::Server {
  public:
   explicit BrokerServer(Broker& broker) : broker_(broker) {}
@@ -24,6 +25,9 @@ class BrokerServer final : public schema::Broker::Server {
   kj::Promise<void> containerStatus(ContainerStatusContext context) override;
   kj::Promise<void> listContainers(ListContainersContext context) override;
   kj::Promise<void> execSync(ExecSyncContext context) override;
+  kj::Promise<void> exec(ExecContext context) override;
+  kj::Promise<void> attach(AttachContext context) override;
+  kj::Promise<void> portForward(PortForwardContext context) override;
   kj::Promise<void> pullImage(PullImageContext context) override;
   kj::Promise<void> imageStatus(ImageStatusContext context) override;
   kj::Promise<void> listImages(ListImagesContext context) override;

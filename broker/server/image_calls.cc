@@ -5,19 +5,6 @@
 
 namespace bulkhead::broker {
 
-kj::Promise<void> BrokerServer::pullImage(PullImageContext context) {
-  auto reference =
-      std::make_shared<Record<schema::ImageReference>>(context.getParams().getReference());
-  return Answer(
-      broker_.loop, context,
-      [this, reference](Fiber& fiber) {
-        return Operation(fiber, broker_, "PullImage").Of(reference->read()).Run([&] {
-          return PullImage(fiber, broker_, reference->read());
-        });
-      },
-      [](auto results, const std::string& id) { results.setImageId(id); });
-}
-
 kj::Promise<void> BrokerServer::imageStatus(ImageStatusContext context) {
   auto results = context.getResults();
   const auto* image = broker_.state.FindImage(context.getParams().getImage().cStr());

@@ -6,7 +6,9 @@
 #include "base/status.h"
 #include "broker/server/admin_server.h"
 #include "broker/server/broker_server.h"
+#include "broker/streaming/serve_streams.h"
 #include "ipc/frame_gate.h"
+#include "ipc/tagged_fd.h"
 
 namespace bulkhead::broker {
 namespace {
@@ -14,6 +16,8 @@ namespace {
 constexpr size_t kMaxRequestBytes = 1 << 20;
 constexpr size_t kFlowLimitWords = (2 << 20) / sizeof(capnp::word);
 constexpr int kMaxAdmins = 8;
+constexpr char kNewFrontend = 'F';
+constexpr char kNewStreaming = 'S';
 
 capnp::ReaderOptions RequestOptions() {
   capnp::ReaderOptions options;
@@ -36,7 +40,8 @@ struct FrontendConnection {
                                       kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC),
             kMaxRequestBytes, ReportViolation)),
         network(*stream, capnp::rpc::twoparty::Side::SERVER, RequestOptions()),
-        rpc(capnp::makeRpcServer(network, capnp::Capability::Client(kj::heap<BrokerServer>(broker)))) {
+        rpc(capnp::makeRpcServer(network,
+                                 capnp::Capability::Client(kj::heap<BrokerServer>(broker)))) {
     rpc.setFlowLimit(kFlowLimitWords);
   }
 
@@ -51,27 +56,13 @@ struct AdminConnection {
             socket.Release(), kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP |
                                   kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC)),
         network(*stream, 1, capnp::rpc::twoparty::Side::SERVER, RequestOptions()),
-        rpc(capnp::makeRpcServer(network, capnp::Capability::Client(kj::heap<AdminServer>(broker)))) {}
+        rpc(capnp::makeRpcServer(network,
+                                 capnp::Capability::Client(kj::heap<AdminServer>(broker)))) {}
 
   kj::Own<kj::AsyncCapabilityStream> stream;
   capnp::TwoPartyVatNetwork network;
   capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc;
 };
-
-// One byte 'F' with one fd. Nothing: the supervisor is gone.
-base::UniqueFd ReceiveFrontend(int control) {
-  char what = 0;
-  iovec part = {.iov_base = &what, .iov_len = 1};
-  alignas(cmsghdr) char space[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space,
-                    .msg_controllen = sizeof(space)};
-  ssize_t n = recvmsg(control, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  cmsghdr* header = n == 1 ? CMSG_FIRSTHDR(&message) : nullptr;
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS || what != 'F') return {};
-  int fd = -1;
-  memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-  return base::UniqueFd(fd);
-}
 
 bool IsRoot(int socket) {
   ucred peer = {};
@@ -81,14 +72,21 @@ bool IsRoot(int socket) {
 
 }  // namespace
 
-void ServeFrontends(Fiber& fiber, Broker& broker, int control) {
+void ServeSupervisor(Fiber& fiber, Broker& broker, int control) {
   std::unique_ptr<FrontendConnection> current;
-  while (true) {
-    if (!fiber.waiter().Readable(control, base::Deadline::Never()).ok()) return;
-    base::UniqueFd socket = ReceiveFrontend(control);
-    if (!socket) return;
+  while (fiber.waiter().Readable(control, base::Deadline::Never()).ok()) {
+    absl::StatusOr<ipc::TaggedFd> came = ipc::ReceiveTaggedFd(control);
+    if (absl::IsNotFound(came.status())) continue;
+    if (!came.ok()) return;
+    if (came->tag == kNewStreaming) {
+      broker.loop.Stay([&broker, daemon = std::move(came->fd)](Fiber& streams) mutable {
+        ServeStreams(streams, broker, std::move(daemon));
+      });
+      continue;
+    }
+    if (came->tag != kNewFrontend) return;
     current.reset();
-    current = std::make_unique<FrontendConnection>(broker, std::move(socket));
+    current = std::make_unique<FrontendConnection>(broker, std::move(came->fd));
     base::Log(base::Severity::kInfo, "frontend connected");
   }
 }

@@ -11,13 +11,24 @@
 
 namespace bulkhead::broker {
 
+// A worker that limits itself ends so (worker/common/own_limits.h).
+constexpr int kOutOfMemoryExit = 3;
+
+bool WorkerExit::OverLimit() const {
+  if (!started) return false;
+  return oom_killed || (WIFSIGNALED(value) && WTERMSIG(value) == SIGXCPU) ||
+         (WIFEXITED(value) && WEXITSTATUS(value) == kOutOfMemoryExit);
+}
+
 std::string WorkerExit::Describe() const {
   if (!started) return absl::StrCat("could not be started: ", strerror(value));
   if (oom_killed) return "was killed at its memory limit";
   if (WIFSIGNALED(value)) {
     int signal = WTERMSIG(value);
     return absl::StrCat("was killed by signal ", signal,
-                        signal == SIGSYS ? " (a forbidden system call)" : "");
+                        signal == SIGSYS    ? " (a forbidden system call)"
+                        : signal == SIGXCPU ? " (its CPU time is used up)"
+                                            : "");
   }
   return absl::StrCat("ended with code ", WEXITSTATUS(value));
 }
@@ -64,7 +75,7 @@ void SpawnerClient::Disconnected() {
 }
 
 absl::StatusOr<SpawnerClient::Started> SpawnerClient::Spawn(Fiber& fiber, security::Kind kind,
-                                                           int control) {
+                                                            int control) {
   if (!connected_) return absl::UnavailableError("the spawner is gone");
   ipc::SpawnRequest request = {.magic = ipc::kSpawnMagic,
                                .op = ipc::SpawnOp::kSpawn,
@@ -72,8 +83,8 @@ absl::StatusOr<SpawnerClient::Started> SpawnerClient::Spawn(Fiber& fiber, securi
                                .kind = static_cast<uint32_t>(kind)};
   iovec part = {.iov_base = &request, .iov_len = sizeof(request)};
   alignas(cmsghdr) char space[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space,
-                    .msg_controllen = sizeof(space)};
+  msghdr message = {
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)};
   cmsghdr* header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;

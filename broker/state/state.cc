@@ -105,22 +105,22 @@ absl::Status State::LoadAll() {
   for (const Row& row : layers) {
     std::vector<std::string> numbers = absl::StrSplit(row.record, ' ');
     LayerObject layer;
-    if (numbers.size() != 2 || !absl::SimpleAtoi(numbers[0], &layer.bytes) ||
+    if (numbers.size() < 2 || numbers.size() > 3 || !absl::SimpleAtoi(numbers[0], &layer.bytes) ||
         !absl::SimpleAtoi(numbers[1], &layer.inodes)) {
       ReportBadRow("layers", row, absl::DataLossError("not two numbers"));
       continue;
     }
+    if (numbers.size() == 3) layer.written_in_boot = numbers[2];
     layers_[row.id] = layer;
   }
   return absl::OkStatus();
 }
 
 absl::Status State::Save(const PodPtr& pod) {
-  BULKHEAD_RETURN_IF_ERROR(store_->Put(Table::kPods,
-                                       {.id = pod->id,
-                                        .phase = static_cast<int>(pod->phase),
-                                        .record = pod->record.Serialize()},
-                                       Durability::kProcess));
+  BULKHEAD_RETURN_IF_ERROR(store_->Put(
+      Table::kPods,
+      {.id = pod->id, .phase = static_cast<int>(pod->phase), .record = pod->record.Serialize()},
+      Durability::kProcess));
   pods_[pod->id] = pod;
   return absl::OkStatus();
 }
@@ -138,17 +138,20 @@ absl::Status State::Save(const ContainerPtr& container) {
 
 absl::Status State::SaveImage(Record<schema::Image> image) {
   std::string id = image.read().getId().cStr();
-  BULKHEAD_RETURN_IF_ERROR(store_->Put(
-      Table::kImages, {.id = id, .record = image.Serialize()}, Durability::kPower));
+  BULKHEAD_RETURN_IF_ERROR(
+      store_->Put(Table::kImages, {.id = id, .record = image.Serialize()}, Durability::kPower));
   images_.insert_or_assign(id, std::move(image));
   return absl::OkStatus();
 }
 
 absl::Status State::SaveLayer(const std::string& diff_id_hex, LayerObject layer) {
-  BULKHEAD_RETURN_IF_ERROR(
-      store_->Put(Table::kLayers,
-                  {.id = diff_id_hex, .record = absl::StrCat(layer.bytes, " ", layer.inodes)},
-                  Durability::kPower));
+  const bool written = layer.written_in_boot.empty();
+  BULKHEAD_RETURN_IF_ERROR(store_->Put(
+      Table::kLayers,
+      {.id = diff_id_hex,
+       .record =
+           absl::StrCat(layer.bytes, " ", layer.inodes, written ? "" : " ", layer.written_in_boot)},
+      written ? Durability::kPower : Durability::kProcess));
   layers_[diff_id_hex] = layer;
   return absl::OkStatus();
 }
@@ -216,8 +219,8 @@ const Record<schema::Image>* State::FindImage(absl::string_view name) const {
     return nullptr;
   }
   auto second = std::next(first);
-  bool ambiguous = second != images_.end() &&
-                   absl::StartsWith(second->first, absl::StrCat(kDigestPrefix, hex));
+  bool ambiguous =
+      second != images_.end() && absl::StartsWith(second->first, absl::StrCat(kDigestPrefix, hex));
   return ambiguous ? nullptr : &first->second;
 }
 

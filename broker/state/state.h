@@ -14,12 +14,13 @@
 #include "schema/pod.capnp.h"
 #include "schema/worker/launch.capnp.h"
 
-// All that the broker knows, in memory, mirrored row by row in the store. Objects are shared pointers, because an
-// operation may still hold one that another has just removed; its phase then says so.
+// All that the broker knows, in memory, mirrored row by row in the store. Objects are shared
+// pointers, because an operation may still hold one that another has just removed; its phase then
+// says so.
 namespace bulkhead::broker {
 
-// How far an operation on a pod or container has come. Written before the operation's first effect and after its
-// last, so recovery knows what to undo (creating) or finish (removing).
+// How far an operation on a pod or container has come. Written before the operation's first effect
+// and after its last, so recovery knows what to undo (creating) or finish (removing).
 enum class Phase { kCreating = 1, kActive = 2, kRemoving = 3, kGone = 4 };
 
 class InitLink;
@@ -29,7 +30,7 @@ struct PodObject {
   std::string id;
   Record<schema::Pod> record;
   Phase phase = Phase::kCreating;
-  FiberMutex mutex;  // orders run, stop, remove, and the making of containers in it
+  FiberMutex mutex;                // orders run, stop, remove, and the making of containers in it
   std::shared_ptr<InitLink> init;  // of its shared PID namespace, where it has one
 };
 using PodPtr = std::shared_ptr<PodObject>;
@@ -48,11 +49,15 @@ using ContainerPtr = std::shared_ptr<ContainerObject>;
 struct LayerObject {
   uint64_t bytes = 0;
   uint64_t inodes = 0;
+  // Not empty: it may not be on the disk yet. The boot, in hex, in which it was made: after another
+  // one it is no layer.
+  std::string written_in_boot = {};
 };
 
 class State {
  public:
-  // Reads everything. A row that cannot be read is reported, kept and skipped: it costs itself alone.
+  // Reads everything. A row that cannot be read is reported, kept and skipped: it costs itself
+  // alone.
   static absl::StatusOr<std::unique_ptr<State>> Load(std::unique_ptr<Store> store);
 
   // Writes the object's row, then remembers it.
@@ -66,7 +71,8 @@ class State {
   absl::Status ForgetImage(const std::string& id);
   absl::Status ForgetLayer(const std::string& diff_id_hex);
 
-  // By id or a unique prefix of one. NOT_FOUND names the id; INVALID_ARGUMENT: no id at all, or several fit.
+  // By id or a unique prefix of one. NOT_FOUND names the id; INVALID_ARGUMENT: no id at all, or
+  // several fit.
   absl::StatusOr<PodPtr> FindPod(absl::string_view id) const;
   absl::StatusOr<ContainerPtr> FindContainer(absl::string_view id) const;
   // By key (see PodKey, ContainerKey); null where there is none.

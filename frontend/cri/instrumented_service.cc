@@ -29,6 +29,7 @@ class Instrument {
     const absl::Time begin = absl::Now();
     Call call = prototype_;
     call.client_deadline = absl::FromChrono(context.deadline());
+    call.gone = [&context] { return context.IsCancelled(); };
     WarnOfUnknownFields(method, request);
     absl::Status status;
     // Reading an answer of the broker may show it to be malformed.
@@ -119,9 +120,9 @@ class Runtime final : public v1::RuntimeService::Service {
   BULKHEAD_LATER(ReopenContainerLog)
 
   BULKHEAD_RPC(ExecSync, Noise::kNormal)
-  BULKHEAD_LATER(Exec)
-  BULKHEAD_LATER(Attach)
-  BULKHEAD_LATER(PortForward)
+  BULKHEAD_RPC(Exec, Noise::kNormal)
+  BULKHEAD_RPC(Attach, Noise::kNormal)
+  BULKHEAD_RPC(PortForward, Noise::kNormal)
 
   BULKHEAD_LATER(CheckpointContainer)
   BULKHEAD_LATER(CheckpointPod)

@@ -29,6 +29,9 @@ BULKHEAD_CRI_RPC(RemoveContainer);
 BULKHEAD_CRI_RPC(ListContainers);
 BULKHEAD_CRI_RPC(ContainerStatus);
 BULKHEAD_CRI_RPC(ExecSync);
+BULKHEAD_CRI_RPC(Exec);
+BULKHEAD_CRI_RPC(Attach);
+BULKHEAD_CRI_RPC(PortForward);
 
 BULKHEAD_CRI_RPC(ListImages);
 BULKHEAD_CRI_RPC(ImageStatus);

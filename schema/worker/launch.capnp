@@ -25,8 +25,18 @@ struct LaunchJob {
     exec @8 :Exec;
     delete @9 :Void;
     # Kills what is left, deletes the runtime's state and the bundle; success when there is nothing.
-    describe @10 :Void;
+    describe @11 :Void;
     # The answer's stdout: config.json, at most 512 KiB.
+    execStream @10 :ExecStream;
+    # Starts a command and answers with the ends of its streams: a socket that tells its end (ipc/exec_protocol.h), then the
+    # terminal where the process has one, else input, output and error as far as they are wanted. Lives on until then.
+  }
+
+  struct ExecStream {
+    process @0 :Process;
+    stdin @1 :Bool;
+    stdout @2 :Bool;
+    stderr @3 :Bool;
   }
 
   struct Exec {

@@ -7,14 +7,17 @@ $Cxx.namespace("bulkhead::schema");
 using Common = import "/schema/common.capnp";
 
 struct MountJob {
-  # Layers are directories under <root_dir>/layers, named by their diffID; upper and work directories are made
-  # under <root_dir>/containers/<container id>. The worker holds both directories from its start.
+  # Layers are directories or EROFS images under <root_dir>/layers, named by their diffID; upper and work
+  # directories are made under <root_dir>/containers/<container id>. The worker holds both from its start.
   containerId @0 :Text;
   layers @1 :List(Common.Digest);      # diffIDs, lowest first; not empty
   readOnly @2 :Bool;                   # no upper directory at all
   volumes @3 :List(Volume);
-  images @4 :List(ImageVolume);
-  ownVolumes @5 :UInt16;
+  shared @4 :List(UInt32);
+  # Indices of layers whose mount somebody has already. The fds that come with the job are these, in order.
+  maxNewMounts @5 :UInt32;             # how many may come back
+  images @6 :List(ImageVolume);
+  ownVolumes @7 :UInt16;
   # How many empty directories to make for what the image declares as VOLUME, under
   # <root_dir>/containers/<container id>/volumes.
 
@@ -36,7 +39,11 @@ struct MountJob {
 }
 
 struct MountResult {
-  # fds, all detached mounts: the rootfs, then one for each of volumes, images and ownVolumes, in order.
+  # fds, all detached mounts: the rootfs, then one for each of volumes, images and ownVolumes, in order, then new mounts
+  # of layers.
   status @0 :Common.Status;            # NOT_FOUND names the path of a missing volume or sub path
   volumeIsDirectory @1 :List(Bool);
+  newMounts @2 :List(UInt32);
+  # Indices of layers that are images and were mounted for this job: their mounts are the last fds, in order. Not
+  # id-mapped; whoever hands them in again saves the kernel a second copy of what is read.
 }

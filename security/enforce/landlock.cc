@@ -139,7 +139,7 @@ absl::Status ApplyLandlock(const Profile& profile, const Places& places) {
   }
   std::vector<const FdRow*> directories;
   for (const FdRow& row : profile.fds) {
-    if (row.is_dir) directories.push_back(&row);
+    if (row.is_dir && row.dir != Dir::kRegistries) directories.push_back(&row);
   }
   // Directories that come with the job are not known yet, and a later ruleset only takes away. Even
   // one about the network alone takes something: every layer forbids links from one directory to

@@ -4,11 +4,32 @@ namespace bulkhead::security {
 namespace {
 
 constexpr const Profile* kAll[] = {
-    &kFrontendProfile, &kBrokerProfile,  &kSpawnerProfile, &kAuditorProfile, &kFetchProfile,
-    &kManifestProfile, &kImportProfile,  &kInflateProfile, &kUnpackProfile,  &kUserProfile,
-    &kMountProfile,    &kSandboxProfile, &kCniProfile,     &kNetworkProfile, &kLaunchProfile,
-    &kMonitorProfile,  &kSignalProfile,  &kRemoveProfile,  &kInitProfile,
-    &kNodefileProfile, &kNodeconfigProfile, &kCopyupProfile,
+    &kFrontendProfile,
+    &kBrokerProfile,
+    &kSpawnerProfile,
+    &kStreamingProfile,
+    &kAuditorProfile,
+    &kFetchProfile,
+    &kManifestProfile,
+    &kImportProfile,
+    &kInflateProfile,
+    &kUnpackProfile,
+    &kUserProfile,
+    &kMountProfile,
+    &kSandboxProfile,
+    &kCniProfile,
+    &kNetworkProfile,
+    &kLaunchProfile,
+    &kMonitorProfile,
+    &kSignalProfile,
+    &kRemoveProfile,
+    &kInitProfile,
+    &kDialProfile,
+    &kPackProfile,
+    &kSyncProfile,
+    &kNodefileProfile,
+    &kNodeconfigProfile,
+    &kCopyupProfile,
 };
 
 }  // namespace

@@ -69,7 +69,8 @@ void Node::WriteConfig() {
                                << "\"\n[cni]\nconf_dir = \"" << directory_
                                << "/cni\"\n[registries.\"" << kRegistry
                                << "\"]\nendpoints = [{host = \"" << kRegistry
-                               << "\", plain_http = true}]\n";
+                               << "\", plain_http = true}]\n"
+                               << options_.more_config;
   chmod(config_file().c_str(), 0600);
 }
 

@@ -62,7 +62,7 @@ std::multiset<std::string> Files(const Node& node) {
 
 std::multiset<std::string> Descriptors(const Node& node) {
   std::multiset<std::string> counts;
-  for (const char* name : {"frontend", "broker", "spawner", "auditor"}) {
+  for (const char* name : {"frontend", "broker", "spawner", "auditor", "streaming"}) {
     std::error_code error;
     int count = 0;
     fs::directory_iterator end;

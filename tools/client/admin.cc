@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "base/ids.h"
 #include "base/status.h"
 #include "ipc/status_codec.h"
 
@@ -123,6 +124,28 @@ absl::Status AdminTimelines(const std::string& socket, const std::string& id,
   return session.Call(kj::mv(request), kStatusPatience, [&](auto response) {
     for (schema::Timeline::Reader timeline : response.getTimelines()) each(timeline);
   });
+}
+
+absl::StatusOr<std::vector<AdminPull>> AdminPulls(const std::string& socket) {
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd fd, Connect(socket));
+  Session session(std::move(fd));
+  std::vector<AdminPull> pulls;
+  BULKHEAD_RETURN_IF_ERROR(
+      session.Call(session.admin().pullsRequest(), kStatusPatience, [&](auto response) {
+        for (schema::Pull::Reader from : response.getPulls()) {
+          AdminPull& pull = pulls.emplace_back();
+          pull.reference = from.getReference();
+          pull.waiting = from.getWaiting();
+          pull.seconds = from.getSeconds();
+          for (schema::Pull::Part::Reader part : from.getParts()) {
+            auto digest = part.getDigest().getBytes();
+            absl::string_view bytes(reinterpret_cast<const char*>(digest.begin()), digest.size());
+            pull.parts.push_back({absl::StrCat("sha256:", base::ToHex(bytes)), part.getSize(),
+                                  part.getFetched(), part.getState()});
+          }
+        }
+      }));
+  return pulls;
 }
 
 absl::Status AdminStopAll(const std::string& socket) {

@@ -20,6 +20,20 @@ struct AdminCounts {
   uint32_t operations = 0;
 };
 
+// An image on its way.
+struct AdminPull {
+  struct Part {
+    std::string digest;  // "sha256:<hex>"
+    uint64_t size = 0;   // bytes
+    uint64_t fetched = 0;
+    schema::Pull::Part::State state = schema::Pull::Part::State::WAITING;
+  };
+  std::string reference;
+  bool waiting = false;
+  uint32_t seconds = 0;
+  std::vector<Part> parts;
+};
+
 // Each call connects to the admin socket (run_dir/admin.sock), asks once and ends; UNAVAILABLE
 // where nobody answers, DEADLINE_EXCEEDED after the call's own time. They run an event loop of
 // their own, so not from within one.
@@ -34,6 +48,7 @@ absl::StatusOr<AdminCounts> AdminStatus(const std::string& socket);
 // id: or a prefix of it; empty: all.
 absl::Status AdminTimelines(const std::string& socket, const std::string& id,
                             std::function<void(schema::Timeline::Reader)> each);
+absl::StatusOr<std::vector<AdminPull>> AdminPulls(const std::string& socket);
 absl::Status AdminStopAll(const std::string& socket);
 
 }  // namespace bulkhead::tools

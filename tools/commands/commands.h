@@ -22,6 +22,14 @@ int RunTrace(Words words);
 int RunPrivileges(Words words);
 int RunConfig(Words words);
 
+// bulkhead image pull. A password is never an argument, which everybody on the node could read.
+struct PullOptions {
+  bool progress = false;
+  std::string username;
+  bool password_stdin = false;
+};
+int RunImagePull(const Settings& settings, const std::string& name, const PullOptions& options);
+
 inline constexpr int kExitFailure = 1;
 inline constexpr int kExitUsage = 2;
 

@@ -1,7 +1,9 @@
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
+#include "base/erofs_probe.h"
 #include "tools/commands/commands.h"
+#include "tools/config/encode_registries.h"
 #include "tools/host/host.h"
 
 namespace bulkhead::tools {
@@ -64,8 +66,13 @@ int RunConfig(Words words) {
   printf("root_dir %s\nrun_dir %s\n", settings->root_dir.c_str(), settings->run_dir.c_str());
   printf("kernel %s, cgroup %s, driver %s\n", host->kernel.c_str(), ModeName(host->cgroup_mode),
          host->systemd_driver ? "systemd" : "cgroupfs");
+  const absl::Status images = base::ProbeErofs((settings->root_dir + "/layers").c_str());
+  printf("layers %s; EROFS images: %s\n", settings->layers.driver.c_str(),
+         images.ok() ? "work here" : std::string(images.message()).c_str());
   PrintRuntimes(*settings);
   PrintImageRules(*settings);
+  absl::Status registries = RegistriesMemfd(*settings).status();
+  if (!registries.ok()) return Fail(registries);
   puts("configuration is valid");
   return 0;
 }

@@ -16,7 +16,6 @@ namespace bulkhead::tools {
 namespace {
 
 constexpr absl::Duration kPatience = absl::Seconds(120);
-constexpr absl::Duration kPullPatience = absl::Hours(1);
 
 int Import(const Settings& settings, const std::string& file, const std::string& name) {
   absl::StatusOr<base::UniqueFd> archive =
@@ -51,17 +50,6 @@ int List(const Settings& settings) {
   return 0;
 }
 
-int Pull(const Settings& settings, const std::string& name) {
-  CriClient client(CriSocket(settings));
-  cri::PullImageRequest request;
-  request.mutable_image()->set_image(name);
-  absl::StatusOr<cri::PullImageResponse> pulled =
-      client.Call(&CriClient::Image::PullImage, request, kPullPatience);
-  if (!pulled.ok()) return Fail(pulled.status());
-  puts(pulled->image_ref().c_str());
-  return 0;
-}
-
 int Remove(const Settings& settings, const std::string& name) {
   CriClient client(CriSocket(settings));
   cri::RemoveImageRequest request;
@@ -75,11 +63,16 @@ int Remove(const Settings& settings, const std::string& name) {
 
 int RunImage(Words words) {
   std::string file, name;
+  PullOptions pull;
   const Option options[] = {
       {"config", "FILE", kConfigHelp, &file, nullptr},
       {"name", "REF", "import: the image's name, instead of those in the archive", &name, nullptr},
+      {"progress", nullptr, "pull: show how far each layer is", nullptr, &pull.progress},
+      {"username", "NAME", "pull: who asks the registry", &pull.username, nullptr},
+      {"password-stdin", nullptr, "pull: read the password from standard input", nullptr,
+       &pull.password_stdin},
   };
-  const Usage usage = {"image import FILE [--name REF] | list | pull REF | rm REF",
+  const Usage usage = {"image import FILE [--name REF] | list | pull REF [--progress] | rm REF",
                        "import takes an OCI layout or a docker archive as a tar file.", options};
   Parsed parsed;
   if (std::optional<int> code = ParseOrExit(usage, words, &parsed)) return *code;
@@ -89,7 +82,7 @@ int RunImage(Words words) {
   size_t count = parsed.words.size();
   if (verb == "list" && count == 1) return List(*settings);
   if (verb == "import" && count == 2) return Import(*settings, parsed.words[1], name);
-  if (verb == "pull" && count == 2) return Pull(*settings, parsed.words[1]);
+  if (verb == "pull" && count == 2) return RunImagePull(*settings, parsed.words[1], pull);
   if (verb == "rm" && count == 2) return Remove(*settings, parsed.words[1]);
   return FailUsage(usage, absl::InvalidArgumentError("image: not understood"));
 }

@@ -2,6 +2,8 @@
 
 #include <capnp/serialize.h>
 
+#include "tools/config/layers.h"
+
 namespace bulkhead::tools {
 namespace {
 
@@ -35,20 +37,11 @@ void EncodeRuntimes(const Settings& settings, const FoundRuntimes& found_runtime
   }
 }
 
-void EncodeRegistries(const Settings& settings, schema::Config::Builder out) {
-  auto list = out.initRegistries(settings.registries.size());
-  unsigned i = 0;
-  for (const auto& [host, endpoints] : settings.registries) {
-    schema::Registry::Builder registry = list[i++];
-    registry.setHost(host);
-    auto out_endpoints = registry.initEndpoints(endpoints.size());
-    for (size_t k = 0; k < endpoints.size(); ++k) {
-      out_endpoints[k].setHost(endpoints[k].host);
-      out_endpoints[k].setPlainHttp(endpoints[k].plain_http);
-      out_endpoints[k].setSkipVerify(endpoints[k].skip_verify);
-      out_endpoints[k].setCaFile(endpoints[k].ca_file);
-    }
-  }
+void EncodePulls(const PullSettings& pulls, schema::Pulls::Builder out) {
+  out.setAtOnce(static_cast<uint16_t>(pulls.at_once));
+  out.setDeadlineSeconds(pulls.deadline_seconds);
+  out.setMinimumBytesPerSecond(pulls.minimum_bytes_per_second);
+  out.setMinimumWindowSeconds(pulls.minimum_window_seconds);
 }
 
 void EncodeAudit(const Settings& settings, schema::Audit::Builder out) {
@@ -102,11 +95,13 @@ void EncodeConfig(const Settings& settings, const Host& host, const FoundRuntime
   out.setSeccompRoot(settings.seccomp_root);
   EncodeTexts(settings.cdi_spec_dirs, out.initCdiSpecDirs(settings.cdi_spec_dirs.size()));
   EncodeTexts(settings.cdi_hooks, out.initCdiHooks(settings.cdi_hooks.size()));
-  EncodeRegistries(settings, out);
+  EncodePulls(settings.pulls, out.initPulls());
   EncodeHost(host, out.initHost());
   EncodeAudit(settings, out.initAudit());
+  EncodeLayers(settings.layers, host.erofs_layers.ok(), out.initLayers());
   auto uids = out.initAllowedUids(settings.allowed_uids.size());
   for (size_t i = 0; i < settings.allowed_uids.size(); ++i) uids.set(i, settings.allowed_uids[i]);
+  out.initStreaming().setForwardToNode(settings.streaming.forward_to_node);
   out.setSandboxImage(settings.sandbox_image);
   out.setRuntimeUserAgent(kUserAgent);
 }

@@ -1,3 +1,5 @@
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 
@@ -6,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "base/status.h"
+#include "tools/config/layers.h"
 #include "tools/config/settings.h"
 #include "tools/config/value.h"
 
@@ -69,7 +72,9 @@ constexpr Key<EndpointSettings> kEndpointKeys[] = {
     {"host", [](const Value& v, EndpointSettings* e) { return v.HostPort(&e->host); }},
     {"plain_http", [](const Value& v, EndpointSettings* e) { return v.Flag(&e->plain_http); }},
     {"skip_verify", [](const Value& v, EndpointSettings* e) { return v.Flag(&e->skip_verify); }},
-    {"ca_file", [](const Value& v, EndpointSettings* e) { return v.Path(&e->ca_file); }},
+    {"ca_file",
+     [](const Value& v, EndpointSettings* e) { return v.Path(&e->ca_files.emplace_back()); }},
+    {"credentials", [](const Value& v, EndpointSettings* e) { return v.Flag(&e->credentials); }},
 };
 
 using Endpoints = std::vector<EndpointSettings>;
@@ -80,21 +85,33 @@ absl::Status ApplyEndpoints(const Value& value, Endpoints* endpoints) {
     EndpointSettings* endpoint = &endpoints->emplace_back();
     BULKHEAD_RETURN_IF_ERROR(ApplyTable<EndpointSettings>(element, kEndpointKeys, endpoint));
     if (endpoint->host.empty()) return element.Error("has no host");
-    if (endpoint->plain_http && (endpoint->skip_verify || !endpoint->ca_file.empty())) {
+    if (endpoint->plain_http && (endpoint->skip_verify || !endpoint->ca_files.empty())) {
       return element.Error("plain_http has no certificate that skip_verify or ca_file speak of");
     }
     return absl::OkStatus();
   });
 }
 
-constexpr Key<Endpoints> kRegistryKeys[] = {{"endpoints", ApplyEndpoints}};
+absl::Status ApplyTokenHosts(const Value& value, RegistrySettings* registry) {
+  registry->token_hosts.clear();
+  return value.EachElement([registry](absl::string_view, const Value& element) {
+    return element.HostPort(&registry->token_hosts.emplace_back());
+  });
+}
+
+constexpr Key<RegistrySettings> kRegistryKeys[] = {
+    {"endpoints",
+     [](const Value& v, RegistrySettings* r) { return ApplyEndpoints(v, &r->endpoints); }},
+    {"token_hosts", ApplyTokenHosts},
+};
 
 absl::Status ApplyRegistries(const Value& value, Settings* settings) {
   return value.EachEntry([settings](absl::string_view host, const Value& entry) {
     if (host != "*" && !IsHostPort(host)) {
       return entry.Error("a registry is named by host or host:port in lower case, or \"*\"");
     }
-    return ApplyTable<Endpoints>(entry, kRegistryKeys, &settings->registries[std::string(host)]);
+    return ApplyTable<RegistrySettings>(entry, kRegistryKeys,
+                                        &settings->registries[std::string(host)]);
   });
 }
 
@@ -162,6 +179,55 @@ absl::Status ApplyAudit(const Value& value, Settings* settings) {
   return ApplyTable<Settings>(value, kAuditKeys, settings);
 }
 
+// "http://[user:password@]host:port" or another scheme that fetch speaks to proxies.
+absl::Status ApplyProxy(const Value& value, std::string* proxy) {
+  BULKHEAD_RETURN_IF_ERROR(value.Text(proxy));
+  return IsProxyUrl(*proxy) ? absl::OkStatus() : value.Error("is no URL of a proxy");
+}
+
+constexpr Key<PullSettings> kPullKeys[] = {
+    {"at_once", [](const Value& v, PullSettings* p) { return v.Number(1, 64, &p->at_once); }},
+    {"deadline_seconds",
+     [](const Value& v, PullSettings* p) { return v.Number(1, 86400, &p->deadline_seconds); }},
+    {"minimum_bytes_per_second",
+     [](const Value& v, PullSettings* p) {
+       return v.Number(0, 1 << 30, &p->minimum_bytes_per_second);
+     }},
+    {"minimum_window_seconds",
+     [](const Value& v, PullSettings* p) { return v.Number(1, 3600, &p->minimum_window_seconds); }},
+    {"private_redirects",
+     [](const Value& v, PullSettings* p) { return v.Flag(&p->private_redirects); }},
+    {"registry_dirs", [](const Value& v, PullSettings* p) { return v.Paths(&p->registry_dirs); }},
+    {"http_proxy", [](const Value& v, PullSettings* p) { return ApplyProxy(v, &p->http_proxy); }},
+    {"https_proxy", [](const Value& v, PullSettings* p) { return ApplyProxy(v, &p->https_proxy); }},
+    {"no_proxy", [](const Value& v, PullSettings* p) { return v.Text(&p->no_proxy); }},
+};
+
+absl::Status ApplyPulls(const Value& value, Settings* settings) {
+  return ApplyTable<PullSettings>(value, kPullKeys, &settings->pulls);
+}
+
+absl::Status ApplyAddress(const Value& value, StreamingSettings* streaming) {
+  BULKHEAD_RETURN_IF_ERROR(value.Text(&streaming->address));
+  in6_addr bytes;
+  if (inet_pton(AF_INET, streaming->address.c_str(), &bytes) == 1) return absl::OkStatus();
+  if (inet_pton(AF_INET6, streaming->address.c_str(), &bytes) == 1) return absl::OkStatus();
+  return value.Error("must be an IPv4 or IPv6 address");
+}
+
+constexpr Key<StreamingSettings> kStreamingKeys[] = {
+    {"address", ApplyAddress},
+    {"port", [](const Value& v, StreamingSettings* s) { return v.Port(&s->port); }},
+    {"tls_cert", [](const Value& v, StreamingSettings* s) { return v.Path(&s->tls_cert); }},
+    {"tls_key", [](const Value& v, StreamingSettings* s) { return v.Path(&s->tls_key); }},
+    {"forward_to_node",
+     [](const Value& v, StreamingSettings* s) { return v.Flag(&s->forward_to_node); }},
+};
+
+absl::Status ApplyStreaming(const Value& value, Settings* settings) {
+  return ApplyTable<StreamingSettings>(value, kStreamingKeys, &settings->streaming);
+}
+
 constexpr Key<Settings> kTopKeys[] = {
     {"audit", ApplyAudit},
     {"root_dir", [](const Value& v, Settings* s) { return v.Path(&s->root_dir); }},
@@ -170,6 +236,9 @@ constexpr Key<Settings> kTopKeys[] = {
     {"runtimes", ApplyRuntimes},
     {"cni", ApplyCni},
     {"registries", ApplyRegistries},
+    {"layers", ApplyLayers},
+    {"pulls", ApplyPulls},
+    {"streaming", ApplyStreaming},
     {"allowed_uids", [](const Value& v, Settings* s) { return v.Uids(&s->allowed_uids); }},
     {"sandbox_image", [](const Value& v, Settings* s) { return v.Text(&s->sandbox_image); }},
     {"image_rules", ApplyImageRules},
@@ -204,6 +273,9 @@ absl::Status CheckSettings(const Settings& settings) {
   }
   if (settings.run_dir.size() > kMaxRunDirBytes) {
     return absl::InvalidArgumentError("run_dir: over 80 bytes, too long for socket addresses");
+  }
+  if (settings.streaming.tls_cert.empty() != settings.streaming.tls_key.empty()) {
+    return absl::InvalidArgumentError("streaming: tls_cert and tls_key go together");
   }
   for (const auto& [name, runtime] : settings.runtimes) {
     if (runtime.path.empty()) {

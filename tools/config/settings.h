@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "tools/config/registry_settings.h"
 
 // The configuration file. This program is the only one that reads TOML; everybody else gets the
 // typed schema/config.capnp.
@@ -32,6 +33,25 @@ struct ImageRuleSettings {
   std::string pattern;
   std::string runtime;
   std::string preset;  // of which preset it comes; empty: the file's own
+// How layers are stored and what they may cost; schema/config.capnp says what each means.
+struct LayerSettings {
+  std::string driver = "auto";  // or "dir", "erofs"
+  uint64_t parallel = 0;        // 0: by the number of processors
+  uint64_t max_bytes = uint64_t{64} << 30;
+  uint64_t max_entries = 2'000'000;
+  uint64_t max_ratio = 1100;  // deflate cannot do better than 1032
+  uint64_t max_depth = 256;
+  uint64_t max_xattr_bytes = 64 << 10;
+  uint64_t max_cpu_seconds = 1800;
+  uint64_t max_seconds = 3600;
+  uint64_t max_image_bytes = uint64_t{128} << 30;
+  uint64_t max_image_entries = 4'000'000;
+struct StreamingSettings {
+  std::string address = "127.0.0.1";
+  uint16_t port = 0;     // 0: the kernel's choice
+  std::string tls_cert;  // absolute, clean; empty: no TLS
+  std::string tls_key;
+  bool forward_to_node = false;
 };
 
 // What the file says, with the defaults where it says nothing.
@@ -42,7 +62,8 @@ struct Settings {
   std::map<std::string, RuntimeSettings> runtimes = {{"crun", {"oci", "/usr/bin/crun"}}};
   std::string cni_conf_dir = "/etc/cni/net.d";
   std::vector<std::string> cni_bin_dirs = {"/opt/cni/bin", "/usr/lib/cni"};
-  std::map<std::string, std::vector<EndpointSettings>> registries;
+  std::map<std::string, RegistrySettings> registries;  // by host[:port]; "*": all others
+  PullSettings pulls;
   std::vector<uint32_t> allowed_uids;
   std::string sandbox_image;
   bool audit = true;
@@ -52,6 +73,8 @@ struct Settings {
   std::string seccomp_root;
   std::vector<std::string> cdi_spec_dirs = {"/etc/cdi", "/var/run/cdi"};
   std::vector<std::string> cdi_hooks;
+  LayerSettings layers;
+  StreamingSettings streaming;
 };
 
 // The rules of a preset; empty: there is none of that name.

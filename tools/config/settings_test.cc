@@ -48,10 +48,10 @@ endpoints = [{host = "[::1]:5000", skip_verify = true}]
   EXPECT_EQ(s.runtimes["crun"].path, "/usr/bin/crun");
   EXPECT_THAT(s.cni_bin_dirs, ElementsAre("/b1", "/b2"));
   EXPECT_THAT(s.allowed_uids, ElementsAre(1000u, 0u));
-  ASSERT_EQ(s.registries["docker.io"].size(), 2u);
-  EXPECT_TRUE(s.registries["docker.io"][0].plain_http);
-  EXPECT_EQ(s.registries["docker.io"][1].ca_file, "/ca");
-  EXPECT_TRUE(s.registries["*"][0].skip_verify);
+  ASSERT_EQ(s.registries["docker.io"].endpoints.size(), 2u);
+  EXPECT_TRUE(s.registries["docker.io"].endpoints[0].plain_http);
+  EXPECT_EQ(s.registries["docker.io"].endpoints[1].ca_files.at(0), "/ca");
+  EXPECT_TRUE(s.registries["*"].endpoints[0].skip_verify);
 }
 
 struct Bad {
@@ -141,7 +141,7 @@ TEST_F(SettingsFiles, NamedFileMustExist) {
 
 TEST(Encode, CarriesEverything) {
   Settings s;
-  s.registries["r.example"] = {{"m:5000", true, false, ""}};
+  s.pulls.at_once = 9;
   s.allowed_uids = {7};
   Host host = {base::CgroupMode::kHybrid, false, "6.1"};
   capnp::MallocMessageBuilder message;
@@ -150,8 +150,8 @@ TEST(Encode, CarriesEverything) {
   EXPECT_EQ(config.getRootDir(), "/var/lib/bulkhead");
   ASSERT_EQ(config.getRuntimes().size(), 1u);
   EXPECT_EQ(config.getRuntimes()[0].getVersion(), "crun version 1.8.1");
-  EXPECT_EQ(config.getRegistries()[0].getEndpoints()[0].getHost(), "m:5000");
-  EXPECT_TRUE(config.getRegistries()[0].getEndpoints()[0].getPlainHttp());
+  EXPECT_EQ(config.getPulls().getAtOnce(), 9);
+  EXPECT_EQ(config.getPulls().getDeadlineSeconds(), 3600u);
   EXPECT_EQ(config.getHost().getCgroupMode(), schema::Host::CgroupMode::HYBRID);
   EXPECT_EQ(config.getAllowedUids()[0], 7u);
   EXPECT_EQ(config.getCniBinDirs().size(), 2u);

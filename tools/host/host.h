@@ -18,6 +18,8 @@ struct Host {
   std::string hostname;   // uname nodename
   bool selinux = false;   // enabled in this kernel
   bool apparmor = false;  // likewise
+  // Whether layers can be EROFS images, or what cannot be done.
+  absl::Status erofs_layers = absl::UnknownError("not tried");
 };
 
 absl::StatusOr<Host> DetectHost();

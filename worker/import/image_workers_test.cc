@@ -101,10 +101,9 @@ class ImageWorkersTest : public testing::Test {
   std::string Archive() {
     tar_ = LayerTar();
     std::string layer = Gzip(tar_);
-    std::string config =
-        absl::StrCat(R"({"os":"linux","architecture":"amd64",)",
-                     R"("config":{"User":"web","Cmd":["sh"]},)",
-                     R"("rootfs":{"type":"layers","diff_ids":["sha256:)", Hex(tar_), R"("]}})");
+    std::string config = absl::StrCat(
+        R"({"os":"linux","architecture":"amd64",)", R"("config":{"User":"web","Cmd":["sh"]},)",
+        R"("rootfs":{"type":"layers","diff_ids":["sha256:)", Hex(tar_), R"("]}})");
     std::string manifest =
         absl::StrCat(R"({"schemaVersion":2,"config":)", Descriptor("config.v1+json", config),
                      R"(,"layers":[)", Descriptor("layer.v1.tar+gzip", layer), "]}");
@@ -153,8 +152,13 @@ class ImageWorkersTest : public testing::Test {
     base::FdPair pipe = *base::MakePipe();
     capnp::MallocMessageBuilder unpack_message;
     auto unpack_job = unpack_message.initRoot<schema::UnpackJob>();
-    unpack_job.setMaxBytes(1 << 30);
-    unpack_job.setMaxEntries(1000);
+    auto budget = unpack_job.initBudget();
+    budget.setMaxBytes(1 << 30);
+    budget.setMaxEntries(1000);
+    budget.setMaxTarBytes(1 << 30);
+    budget.setMaxDepth(100);
+    budget.setMaxXattrBytes(1000);
+    budget.setCpuSeconds(60);
     unpack.Send(unpack_message, {pipe.first.get(), layer_.get()});
     capnp::MallocMessageBuilder inflate_message;
     auto inflate_job = inflate_message.initRoot<schema::InflateJob>();
@@ -225,12 +229,15 @@ TEST_F(ImageWorkersTest, ArchiveBecomesALayer) {
   Unpacked unpacked = RunUnpack(image.getLayers()[0]);
   auto inflated = unpacked.inflate.As<schema::InflateResult>();
   ExpectOk<schema::InflateResult>(inflated);
-  ExpectOk<schema::UnpackResult>(unpacked.unpack.As<schema::UnpackResult>());
-  EXPECT_EQ(Text(inflated.getDiffId().getBytes()), Hash(tar_));
-  EXPECT_EQ(Text(inflated.getDiffId().getBytes()), Text(parsed.getDiffIds()[0].getBytes()));
-  EXPECT_EQ(Text(inflated.getDigest().getBytes()),
-            Text(manifest.As<schema::ManifestResult>().getManifest().getLayers()[0].getDigest()
-                     .getBytes()));
+  auto layer = unpacked.unpack.As<schema::UnpackResult>();
+  ExpectOk<schema::UnpackResult>(layer);
+  EXPECT_EQ(Text(layer.getLayer().getDiffId().getBytes()), Hash(tar_));
+  EXPECT_EQ(Text(layer.getLayer().getDiffId().getBytes()), Text(parsed.getDiffIds()[0].getBytes()));
+  EXPECT_EQ(Text(inflated.getDigest().getBytes()), Text(manifest.As<schema::ManifestResult>()
+                                                            .getManifest()
+                                                            .getLayers()[0]
+                                                            .getDigest()
+                                                            .getBytes()));
   CheckLayer();
 
   ipc::Received user = RunUser("web");

@@ -59,8 +59,14 @@ absl::StatusOr<std::string> ConfigJson(schema::ContainerSpec::Reader spec, const
   return Serialize(config);
 }
 
-absl::StatusOr<std::string> ProcessJson(schema::Process::Reader process, const Facts& facts) {
+absl::StatusOr<std::string> ProcessJson(schema::Process::Reader process, const Facts& facts,
+                                        uint64_t message_queues) {
   BULKHEAD_ASSIGN_OR_RETURN(json object, ProcessObject(process, facts));
+  if (message_queues != 0) {
+    const json limit = {
+        {"type", "RLIMIT_MSGQUEUE"}, {"soft", message_queues}, {"hard", message_queues}};
+    object["rlimits"] = json::array({limit});
+  }
   return Serialize(object);
 }
 

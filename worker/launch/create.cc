@@ -188,7 +188,10 @@ absl::Status Build(schema::LaunchJob::Reader job, const Place& place, Inputs in,
   BULKHEAD_RETURN_IF_ERROR(AttachAll(place, in));
   BULKHEAD_RETURN_IF_ERROR(WriteBundleFile(place, kConfigFile, config));
   worker::MarkStep("attach mounts");
-  BULKHEAD_ASSIGN_OR_RETURN(Stdio stdio, Stdio::Make(spec));
+  BULKHEAD_ASSIGN_OR_RETURN(Stdio stdio, Stdio::Make({.terminal = spec.getProcess().getTerminal(),
+                                                      .in = spec.getStdin(),
+                                                      .out = true,
+                                                      .err = true}));
   BULKHEAD_RETURN_IF_ERROR(RunCreate(*container, place, stdio));
   worker::MarkStep("runtime create");
   BULKHEAD_RETURN_IF_ERROR(stdio.Finish());

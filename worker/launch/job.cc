@@ -118,20 +118,23 @@ absl::StatusOr<std::unique_ptr<Created>> Create(schema::LaunchJob::Reader job, c
 }
 
 absl::Status Dispatch(schema::LaunchJob::Reader job, std::vector<base::UniqueFd> fds, int root,
-                      int run, schema::LaunchResult::Builder result,
-                      std::unique_ptr<Created>* created) {
+                      int run, schema::LaunchResult::Builder result, Lasting* lasting) {
   BULKHEAD_ASSIGN_OR_RETURN(const Place place, FindPlace(job, root, run));
   BULKHEAD_RETURN_IF_ERROR(HideUnified(job.getCgroupMode()));
   worker::MarkStep("hide the unified cgroup");
   switch (job.which()) {
     case schema::LaunchJob::CREATE: {
-      BULKHEAD_ASSIGN_OR_RETURN(*created, Create(job, place, std::move(fds), result));
+      BULKHEAD_ASSIGN_OR_RETURN(lasting->created, Create(job, place, std::move(fds), result));
       return absl::OkStatus();
     }
     case schema::LaunchJob::START:
       return Start(job, place);
     case schema::LaunchJob::EXEC:
       return Exec(job, place, result);
+    case schema::LaunchJob::EXEC_STREAM: {
+      BULKHEAD_ASSIGN_OR_RETURN(lasting->exec, StreamedExec::Start(job, place));
+      return absl::OkStatus();
+    }
     case schema::LaunchJob::DELETE:
       return Delete(job, place);
     case schema::LaunchJob::DESCRIBE:
@@ -142,14 +145,13 @@ absl::Status Dispatch(schema::LaunchJob::Reader job, std::vector<base::UniqueFd>
 
 }  // namespace
 
-std::unique_ptr<Created> RunLaunchJob(schema::LaunchJob::Reader job,
-                                      std::vector<base::UniqueFd> fds, int root, int run,
-                                      schema::LaunchResult::Builder result) {
-  std::unique_ptr<Created> created;
+Lasting RunLaunchJob(schema::LaunchJob::Reader job, std::vector<base::UniqueFd> fds, int root,
+                     int run, schema::LaunchResult::Builder result) {
+  Lasting lasting;
   worker::MarkStep("wait for the job");
-  ipc::WriteStatus(Dispatch(job, std::move(fds), root, run, result, &created), result.initStatus());
+  ipc::WriteStatus(Dispatch(job, std::move(fds), root, run, result, &lasting), result.initStatus());
   worker::WriteSteps(result.initSteps(worker::StepCount()));
-  return created;
+  return lasting;
 }
 
 }  // namespace bulkhead::launch

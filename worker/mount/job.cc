@@ -4,6 +4,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -47,11 +48,19 @@ absl::Status CheckImageVolume(schema::MountJob::ImageVolume::Reader image) {
   return base::CleanRelativePath("sub path", image.getSubPath().cStr()).status();
 }
 
-absl::Status CheckJob(schema::MountJob::Reader job) {
+absl::Status CheckJob(schema::MountJob::Reader job, size_t shared) {
   if (!base::IsId(job.getContainerId().cStr())) {
     return absl::InvalidArgumentError("container id: not 64 hex digits");
   }
   BULKHEAD_RETURN_IF_ERROR(CheckLayers(job.getLayers()));
+  if (job.getShared().size() != shared) {
+    return absl::InvalidArgumentError("shared layers: not as many mounts as indices");
+  }
+  for (uint32_t index : job.getShared()) {
+    if (index >= job.getLayers().size()) {
+      return absl::InvalidArgumentError("shared layers: no such layer");
+    }
+  }
   const size_t count = job.getVolumes().size() + job.getImages().size() + job.getOwnVolumes();
   if (count > kMaxVolumes) {
     return absl::ResourceExhaustedError(absl::StrCat("volumes: more than ", kMaxVolumes));
@@ -142,25 +151,32 @@ absl::Status MakeOwnVolumes(int container, unsigned count, std::vector<UniqueFd>
   return absl::OkStatus();
 }
 
+std::vector<Layer> StackOf(capnp::List<schema::Digest>::Reader layers) {
+  std::vector<Layer> stack;
+  for (schema::Digest::Reader layer : layers) {
+    const auto bytes = layer.getBytes().asChars();
+    stack.push_back({.name = base::ToHex({bytes.begin(), bytes.size()})});
+  }
+  return stack;
+}
+
 // One overlay of the job: of the container's root, or of an image that it sees as a volume.
 struct Overlay {
   OverlayRequest request;
   std::vector<UniqueFd> layers;
 };
 
-absl::StatusOr<Overlay> OpenOverlay(capnp::List<schema::Digest>::Reader layers,
-                                    const Places& places) {
-  Overlay overlay = {.request = {.layers = places.layers, .layer_ids = places.layer_ids}};
-  for (schema::Digest::Reader layer : layers) {
-    const auto bytes = layer.getBytes().asChars();
-    overlay.request.names.push_back(base::ToHex({bytes.begin(), bytes.size()}));
-  }
-  BULKHEAD_ASSIGN_OR_RETURN(overlay.layers, CloneLayers(overlay.request));
+absl::StatusOr<Overlay> OpenOverlay(std::vector<Layer> stack, const Places& places,
+                                    std::vector<NewMount>* made) {
+  Overlay overlay = {.request = {.layers = places.layers,
+                                 .layer_ids = places.layer_ids,
+                                 .stack = std::move(stack)}};
+  BULKHEAD_ASSIGN_OR_RETURN(overlay.layers, OpenLayers(overlay.request, made));
   return overlay;
 }
 
-absl::StatusOr<UniqueFd> MountImage(schema::MountJob::ImageVolume::Reader image, Overlay overlay,
-                                    OverlayMethod method) {
+absl::StatusOr<UniqueFd> MountVolume(schema::MountJob::ImageVolume::Reader image, Overlay overlay,
+                                     OverlayMethod method) {
   BULKHEAD_ASSIGN_OR_RETURN(UniqueFd mount,
                             MountOverlay(overlay.request, std::move(overlay.layers), method));
   if (image.getSubPath().size() > 0) {
@@ -173,33 +189,49 @@ absl::StatusOr<UniqueFd> MountImage(schema::MountJob::ImageVolume::Reader image,
   return mount;
 }
 
+// As many as may come back; the rest live as long as what was built on them.
+void HandOver(std::vector<NewMount> made, uint32_t most, schema::MountResult::Builder result,
+              std::vector<UniqueFd>* mounts) {
+  const size_t count = std::min({made.size(), size_t{most}, ipc::kMaxFds - mounts->size()});
+  auto indices = result.initNewMounts(count);
+  for (size_t i = 0; i < count; ++i) {
+    indices.set(i, made[i].layer);
+    mounts->push_back(std::move(made[i].mount));
+  }
+}
+
 // All that is found in the node's mount namespace comes first: mounting an overlay may leave it.
-absl::Status BuildTrees(schema::MountJob::Reader job, const Places& places, int container,
-                        OverlayMethod method, std::vector<UniqueFd>* mounts) {
+absl::Status BuildTrees(schema::MountJob::Reader job, std::vector<Layer> stack,
+                        const Places& places, int container, OverlayMethod method,
+                        std::vector<NewMount>* made, std::vector<UniqueFd>* mounts) {
   std::vector<UniqueFd> own;
   BULKHEAD_RETURN_IF_ERROR(MakeOwnVolumes(container, job.getOwnVolumes(), &own));
-  BULKHEAD_ASSIGN_OR_RETURN(Overlay root, OpenOverlay(job.getLayers(), places));
+  BULKHEAD_ASSIGN_OR_RETURN(Overlay root, OpenOverlay(std::move(stack), places, made));
   if (!job.getReadOnly()) root.request.container = container;
   std::vector<Overlay> images;
+  std::vector<NewMount> of_images;
   for (schema::MountJob::ImageVolume::Reader image : job.getImages()) {
-    BULKHEAD_ASSIGN_OR_RETURN(Overlay overlay, OpenOverlay(image.getLayers(), places));
+    BULKHEAD_ASSIGN_OR_RETURN(Overlay overlay,
+                              OpenOverlay(StackOf(image.getLayers()), places, &of_images));
     images.push_back(std::move(overlay));
   }
   BULKHEAD_ASSIGN_OR_RETURN((*mounts)[0],
                             MountOverlay(root.request, std::move(root.layers), method));
   for (unsigned i = 0; i < images.size(); ++i) {
     BULKHEAD_ASSIGN_OR_RETURN(UniqueFd image,
-                              MountImage(job.getImages()[i], std::move(images[i]), method));
+                              MountVolume(job.getImages()[i], std::move(images[i]), method));
     mounts->push_back(std::move(image));
   }
   for (UniqueFd& volume : own) mounts->push_back(std::move(volume));
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<UniqueFd>> Build(schema::MountJob::Reader job, const Places& places,
+absl::StatusOr<std::vector<UniqueFd>> Build(schema::MountJob::Reader job,
+                                            const std::vector<UniqueFd>& shared,
+                                            const Places& places,
                                             schema::MountResult::Builder result,
                                             OverlayMethod method) {
-  BULKHEAD_RETURN_IF_ERROR(CheckJob(job));
+  BULKHEAD_RETURN_IF_ERROR(CheckJob(job, shared.size()));
   std::vector<UniqueFd> mounts(1);
   BULKHEAD_RETURN_IF_ERROR(CloneVolumes(job, result, &mounts));
   const std::string id = job.getContainerId().cStr();
@@ -213,16 +245,22 @@ absl::StatusOr<std::vector<UniqueFd>> Build(schema::MountJob::Reader job, const 
                                                       base::Resolve::kBeneathNoSymlinks));
   }
   if (!job.getReadOnly()) BULKHEAD_RETURN_IF_ERROR(MakeUpper(container.get()));
-  BULKHEAD_RETURN_IF_ERROR(BuildTrees(job, places, container.get(), method, &mounts));
+  std::vector<Layer> stack = StackOf(job.getLayers());
+  for (size_t i = 0; i < shared.size(); ++i) stack[job.getShared()[i]].shared = shared[i].get();
+  std::vector<NewMount> made;
+  BULKHEAD_RETURN_IF_ERROR(
+      BuildTrees(job, std::move(stack), places, container.get(), method, &made, &mounts));
+  HandOver(std::move(made), job.getMaxNewMounts(), result, &mounts);
   std::move(undo).Cancel();
   return mounts;
 }
 
 }  // namespace
 
-worker::JobResult RunMountJob(schema::MountJob::Reader job, const Places& places,
-                              schema::MountResult::Builder result, OverlayMethod method) {
-  absl::StatusOr<std::vector<UniqueFd>> mounts = Build(job, places, result, method);
+worker::JobResult RunMountJob(schema::MountJob::Reader job, const std::vector<UniqueFd>& shared,
+                              const Places& places, schema::MountResult::Builder result,
+                              OverlayMethod method) {
+  absl::StatusOr<std::vector<UniqueFd>> mounts = Build(job, shared, places, result, method);
   ipc::WriteStatus(mounts.status(), result.initStatus());
   worker::JobResult out;
   if (mounts.ok()) out.fds = *std::move(mounts);

@@ -97,22 +97,16 @@ absl::StatusOr<UniqueFd> ByNamespace(const OverlayRequest& request,
 
 }  // namespace
 
-absl::StatusOr<std::vector<UniqueFd>> CloneLayers(const OverlayRequest& request) {
-  if (request.names.empty()) return absl::InvalidArgumentError("layers: none");
-  if (request.names.size() > kMaxLayers) {
+absl::StatusOr<std::vector<UniqueFd>> OpenLayers(const OverlayRequest& request,
+                                                 std::vector<NewMount>* made) {
+  if (request.stack.empty()) return absl::InvalidArgumentError("layers: none");
+  if (request.stack.size() > kMaxLayers) {
     return absl::ResourceExhaustedError(absl::StrCat("layers: more than ", kMaxLayers));
   }
-  std::vector<UniqueFd> clones;
-  for (auto name = request.names.rbegin(); name != request.names.rend(); ++name) {
-    BULKHEAD_ASSIGN_OR_RETURN(UniqueFd directory,
-                              base::OpenAt(request.layers, *name, O_PATH | O_DIRECTORY,
-                                           base::Resolve::kBeneathNoSymlinks));
-    BULKHEAD_ASSIGN_OR_RETURN(UniqueFd clone, base::CloneMount(directory.get(), "", false));
-    BULKHEAD_RETURN_IF_ERROR(base::SetMountAttributes(clone.get(), false, Attributes({}), 0,
-                                                      MS_PRIVATE, request.layer_ids));
-    clones.push_back(std::move(clone));
-  }
-  return clones;
+  BULKHEAD_ASSIGN_OR_RETURN(std::vector<UniqueFd> layers,
+                            ViewLayers(request.layers, request.layer_ids, request.stack, made));
+  std::reverse(layers.begin(), layers.end());  // uppermost first, as overlayfs counts them
+  return layers;
 }
 
 absl::StatusOr<UniqueFd> MountOverlay(const OverlayRequest& request, std::vector<UniqueFd> layers,
