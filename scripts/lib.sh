@@ -10,8 +10,6 @@ packages=(
   capnproto libcapnp-dev
   libgrpc++-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev
   libabsl-dev libsqlite3-dev libseccomp-dev libcap-dev libarchive-dev zlib1g-dev libzstd-dev libisal-dev
-  libssl-dev libcurl4-openssl-dev nlohmann-json3-dev libtomlplusplus-dev
-  libabsl-dev libsqlite3-dev libseccomp-dev libcap-dev libarchive-dev zlib1g-dev libzstd-dev
   libssl-dev libcurl4-openssl-dev nlohmann-json3-dev libtomlplusplus-dev libboost-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   crun containernetworking-plugins iptables iproute2
