@@ -120,6 +120,9 @@ struct Container {
   layers @19 :List(Common.Digest);
   # diffIDs of its rootfs, lowest first: they stay while the container does, whatever becomes of the image.
 
+  lostLogBytes @20 :UInt64;
+  # Output that could not be written to the log (disk full).
+
   enum State { created @0; running @1; exited @2; unknown @3; }
 }
 

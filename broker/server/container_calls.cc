@@ -54,6 +54,15 @@ kj::Promise<void> BrokerServer::removeContainer(RemoveContainerContext context) 
   });
 }
 
+kj::Promise<void> BrokerServer::reopenContainerLog(ReopenContainerLogContext context) {
+  std::string id = context.getParams().getId();
+  return Answer(broker_.loop, context, [this, id](Fiber& fiber) {
+    return Operation(fiber, broker_, "ReopenContainerLog", id).Run([&] {
+      return ReopenLog(fiber, broker_, id);
+    });
+  });
+}
+
 kj::Promise<void> BrokerServer::containerStatus(ContainerStatusContext context) {
   auto results = context.getResults();
   auto container = broker_.state.FindContainer(context.getParams().getId().cStr());
@@ -61,6 +70,9 @@ kj::Promise<void> BrokerServer::containerStatus(ContainerStatusContext context) 
   if (!container.ok()) return kj::READY_NOW;
   auto record = (*container)->record.read();
   results.setContainer(record);
+  if ((*container)->monitor != nullptr && !(*container)->monitor->exited()) {
+    results.getContainer().setLostLogBytes((*container)->monitor->lost_log_bytes());
+  }
   if (const auto* image = broker_.state.FindImage(record.getImageId().cStr())) {
     results.setImage(image->read());
   }

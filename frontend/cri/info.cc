@@ -43,6 +43,7 @@ std::string ContainerInfo(schema::Container::Reader container) {
                    {"runtimeChosenBy", String(container.getRuntimeRule())},
                    {"cgroup", String(container.getCgroup())},
                    {"layers", Digests(container.getLayers())},
+                   {"lostLogBytes", container.getLostLogBytes()},
                    {"privileged", container.getConfig().getSecurity().getPrivileged()}});
 }
 
