@@ -6,6 +6,7 @@
 #include "base/unique_fd.h"
 #include "broker/audit/audit_link.h"
 #include "broker/fiber.h"
+#include "broker/operations/stats.h"
 #include "broker/pull.h"
 #include "broker/spawner/spawner_client.h"
 #include "broker/state/state.h"
@@ -54,6 +55,7 @@ struct Broker {
       {};  // of layers that are images, by diffID in hex
   bool writing_back = false;
   Timelines timelines = {};
+  StatsMemory stats = {};
 };
 
 // Nanoseconds since 1970, for what kubelet is shown.

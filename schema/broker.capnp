@@ -12,6 +12,7 @@ using P = import "/schema/pod.capnp";
 using C = import "/schema/container.capnp";
 using I = import "/schema/image.capnp";
 using R = import "/schema/registries.capnp";
+using Stats = import "/schema/stats.capnp";
 
 interface Broker {
   status @0 () -> (status :Common.Status, runtimeReady :Bool, runtimeReason :Text,
@@ -66,7 +67,7 @@ interface Broker {
   removeImage @16 (image :Text) -> (status :Common.Status);
   # By id: all its names. By reference: the image as well, with its other names, as kubelet means it.
   imageFsInfo @17 () -> (status :Common.Status, mountpoint :Text, usedBytes :UInt64,
-                         inodesUsed :UInt64, containerBytes :UInt64);
+                         inodesUsed :UInt64, containerBytes :UInt64, containerInodes :UInt64);
 
   exec @18 (id :Text, argv :List(Text), tty :Bool, stdin :Bool, stdout :Bool, stderr :Bool)
       -> (status :Common.Status, url :Text);
@@ -77,4 +78,26 @@ interface Broker {
   portForward @20 (podId :Text, ports :List(UInt16)) -> (status :Common.Status, url :Text);
   # ports: those that a client without SPDY gets. PERMISSION_DENIED: the pod is on the node's network, and the
   # configuration does not allow that.
+
+  reopenContainerLog @21 (id :Text) -> (status :Common.Status);
+  # After the log was renamed: nothing goes to the old file once this has succeeded, and no line is lost.
+  # FAILED_PRECONDITION: the container does not run.
+
+  containerStats @22 (filter :C.ContainerFilter)
+      -> (status :Common.Status, containers :List(Stats.ContainerStats));
+  # The filter's state is not looked at. Containers that do not run have only their disk usage.
+  podStats @23 (filter :P.PodFilter)
+      -> (status :Common.Status, pods :List(Stats.PodStats), fsBytes :UInt64, fsInodes :UInt64,
+          fsInodesFree :UInt64);
+  # fs: the file system with the writable layers.
+
+  subscribe @24 () -> (status :Common.Status, id :UInt64);
+  # Begins to keep events for nextEvents, for as long as this connection lasts; what is there already is told
+  # first. RESOURCE_EXHAUSTED: too many at once.
+  nextEvents @25 (id :UInt64, seen :UInt64, waitMs :UInt32)
+      -> (status :Common.Status, events :List(Stats.Event), last :UInt64);
+  # The events after number seen, at most 64; waits for one, at most 60 s. Those up to seen are forgotten.
+  # last: number of the last of them. DATA_LOSS: the caller was too slow, and events are lost; the
+  # subscription has ended, and a new one tells the whole state again.
+  unsubscribe @26 (id :UInt64) -> (status :Common.Status);
 }

@@ -147,6 +147,9 @@ struct Container {
     layers @2 :List(Common.Digest);
   }
 
+  lostLogBytes @20 :UInt64;
+  # Output that could not be written to the log (disk full).
+
   enum State { created @0; running @1; exited @2; unknown @3; }
 }
 

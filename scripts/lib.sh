@@ -12,8 +12,6 @@ packages=(
   libabsl-dev libsqlite3-dev libseccomp-dev libcap-dev libarchive-dev zlib1g-dev libzstd-dev
   libssl-dev libcurl4-openssl-dev nlohmann-json3-dev libtomlplusplus-dev libyaml-dev
   libabsl-dev libsqlite3-dev libseccomp-dev libcap-dev libarchive-dev zlib1g-dev libzstd-dev libisal-dev
-  libssl-dev libcurl4-openssl-dev nlohmann-json3-dev libtomlplusplus-dev
-  libabsl-dev libsqlite3-dev libseccomp-dev libcap-dev libarchive-dev zlib1g-dev libzstd-dev
   libssl-dev libcurl4-openssl-dev nlohmann-json3-dev libtomlplusplus-dev libboost-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   crun containernetworking-plugins iptables iproute2

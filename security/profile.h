@@ -39,6 +39,9 @@ enum class Kind : uint32_t {
   kPack = 50,
   kSync = 51,
   kDial = 25,
+  kLog = 40,
+  kStats = 41,
+  kUsage = 42,
 };
 
 struct Cap {
@@ -46,7 +49,8 @@ struct Cap {
   const char* reason;
 };
 
-enum class Access { kRead, kReadWrite, kReadExecute };
+// kList: names of a directory, but not what is in a file.
+enum class Access { kRead, kReadWrite, kReadExecute, kList };
 
 struct Path {
   const char* path;  // may begin with {root_dir} or {run_dir}
@@ -114,7 +118,8 @@ struct FdRow {
   const char* what;
   bool is_dir = false;  // dir is set: the spawner provides it, a directory usually
   Dir dir = Dir::kRoot;
-  bool optional = false;  // may be absent
+  bool optional = false;               // may be absent
+  Access access = Access::kReadWrite;  // what Landlock allows below a directory
 };
 
 struct Limits {
@@ -214,6 +219,9 @@ extern const Profile kPackProfile;
 extern const Profile kSyncProfile;
 extern const Profile kStreamingProfile;
 extern const Profile kDialProfile;
+extern const Profile kLogProfile;
+extern const Profile kStatsProfile;
+extern const Profile kUsageProfile;
 
 // Fixed uids, below the range that dynamic users take; packaging reserves them by name.
 inline constexpr uid_t kFrontendUid = 59101;
@@ -226,5 +234,6 @@ inline constexpr uid_t kParseUid =
 inline constexpr uid_t kInflateUid = 59112;
 inline constexpr uid_t kMonitorUid = 59113;
 inline constexpr uid_t kPackUid = 59150;  // pack, sync
+inline constexpr uid_t kStatsUid = 59140;
 
 }  // namespace bulkhead::security

@@ -65,6 +65,7 @@ absl::StatusOr<std::shared_ptr<MonitorLink>> MonitorLink::Connect(Fiber& fiber,
                                                                   const std::string& container_id,
                                                                   ExitHandler on_exit) {
   std::shared_ptr<MonitorLink> link(new MonitorLink());
+  link->name_ = container_id;
   BULKHEAD_ASSIGN_OR_RETURN(link->socket_, ConnectToMonitor(container_id));
   BULKHEAD_ASSIGN_OR_RETURN(link->writer_, base::Duplicate(link->socket_.get()));
   BULKHEAD_RETURN_IF_ERROR(
@@ -96,16 +97,47 @@ absl::StatusOr<bool> MonitorLink::TakeState(Fiber& fiber, base::Deadline deadlin
   bool done = false;
   BULKHEAD_RETURN_IF_ERROR(ipc::Guarded([&] {
     auto state = answer.As<schema::MonitorState>();
-    running_ = state.getState() == schema::MonitorState::State::RUNNING;
+    NoteState(state);
     done = state.getState() == schema::MonitorState::State::EXITED;
     if (done) {
       Finish({.code = state.getExitCode(),
               .oom_killed = state.getOomKilled(),
-              .finished_at_ns = state.getFinishedAtNs()});
+              .finished_at_ns = state.getFinishedAtNs(),
+              .lost_log_bytes = state.getDroppedLogBytes()});
     }
     return absl::OkStatus();
   }));
   return done;
+}
+
+void MonitorLink::NoteState(schema::MonitorState::Reader state) {
+  running_ = state.getState() == schema::MonitorState::State::RUNNING;
+  reopened_ = state.getReopened();
+  refused_ = state.getRefused();
+  if (state.getDroppedLogBytes() > lost_log_bytes_) {
+    base::Log(base::Severity::kWarning, "output of a container is lost: its log cannot be written",
+              {{"container", name_}, {"bytes", state.getDroppedLogBytes()}});
+  }
+  lost_log_bytes_ = state.getDroppedLogBytes();
+  if (heard_.get() != nullptr) heard_->fulfill();
+}
+
+absl::Status MonitorLink::ReopenLog(Fiber& fiber, int log) {
+  auto held = reopening_.Acquire(fiber);
+  const uint32_t reopened = reopened_, refused = refused_;
+  BULKHEAD_RETURN_IF_ERROR(
+      Request(fiber, [](schema::MonitorRequest::Builder r) { r.setReopenLog(); }, {log}));
+  const base::Deadline deadline = Soon();
+  while (!exited_ && reopened_ == reopened && refused_ == refused) {
+    auto paf = kj::newPromiseAndFulfiller<void>();
+    heard_ = kj::mv(paf.fulfiller);
+    const bool heard = fiber.WaitFor(kj::mv(paf.promise), deadline.Remaining());
+    heard_ = nullptr;
+    if (!heard) return absl::DeadlineExceededError("the container's monitor does not answer");
+  }
+  if (reopened_ != reopened) return absl::OkStatus();
+  if (refused_ != refused) return absl::InternalError("the monitor refused the log file");
+  return absl::UnavailableError("the container has ended");
 }
 
 void MonitorLink::Watch(Fiber& fiber) {
@@ -120,6 +152,7 @@ void MonitorLink::Finish(const Exit& exit) {
   if (exited_) return;
   exited_ = true;
   running_ = false;
+  if (heard_.get() != nullptr) heard_->fulfill();
   // Given up before it is called: it holds the container, which holds this link.
   if (ExitHandler handler = std::move(on_exit_)) handler(exit);
   exit_fulfiller_->fulfill();

@@ -28,6 +28,7 @@ class MonitorLink {
     int code = 0;
     bool oom_killed = false;
     int64_t finished_at_ns = 0;
+    uint64_t lost_log_bytes = 0;
   };
   // Called once, in the loop, when the container has ended; then the monitor may be told to go
   // (Acknowledge).
@@ -43,6 +44,8 @@ class MonitorLink {
   bool exited() const { return exited_; }
   int pidfd() const { return pidfd_.get(); }
   bool running() const { return running_; }
+  // Output that its log did not take.
+  uint64_t lost_log_bytes() const { return lost_log_bytes_; }
   // False where time ran out first.
   bool WaitForExit(Fiber& fiber, absl::Duration limit);
   absl::Status TellStarted(Fiber& fiber);
@@ -53,6 +56,9 @@ class MonitorLink {
   };
   // Gives the monitor its end of an attached client (ipc/attach_protocol.h); it stays the caller's.
   absl::Status Attach(Fiber& fiber, const Attached& wanted, int socket);
+  // Hands the monitor another log file, opened for appending; the caller's stays open. Success:
+  // nothing goes to the old one any more. UNAVAILABLE: it has ended meanwhile.
+  absl::Status ReopenLog(Fiber& fiber, int log);
   absl::Status Acknowledge(Fiber& fiber);
 
  private:
@@ -64,12 +70,18 @@ class MonitorLink {
   void Watch(Fiber& fiber);
   void AwaitEnd(Fiber& fiber);
   void Finish(const Exit& exit);
+  void NoteState(schema::MonitorState::Reader state);
 
+  std::string name_;       // the container's id
   base::UniqueFd socket_;  // read by the watching fiber
   base::UniqueFd writer_;  // the same socket: an event loop can wait for an fd only once
   base::UniqueFd pidfd_;
   bool running_ = false;
   bool exited_ = false;
+  uint64_t lost_log_bytes_ = 0;
+  uint32_t reopened_ = 0, refused_ = 0;  // answers to ReopenLog
+  FiberMutex reopening_;
+  kj::Own<kj::PromiseFulfiller<void>> heard_;  // who waits for the next word
   ExitHandler on_exit_;
   kj::Own<kj::PromiseFulfiller<void>> exit_fulfiller_;
   kj::ForkedPromise<void> exit_promise_;

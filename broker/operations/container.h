@@ -21,6 +21,10 @@ absl::Status StopContainer(Fiber& fiber, Broker& broker, const std::string& id,
                            absl::Duration grace);
 absl::Status RemoveContainer(Fiber& fiber, Broker& broker, const std::string& id);
 
+// After the log was renamed: from success on nothing goes to the old file. FAILED_PRECONDITION: it
+// does not run.
+absl::Status ReopenLog(Fiber& fiber, Broker& broker, const std::string& id);
+
 struct ExecResult {
   std::string out;
   std::string err;
@@ -35,7 +39,8 @@ std::string DescribeContainer(Fiber& fiber, Broker& broker, const ContainerPtr& 
 
 // SIGKILL, and waits for the end. For stopping a pod.
 absl::Status KillContainer(Fiber& fiber, Broker& broker, const ContainerPtr& container);
-// Takes away all that a container may have left, in whatever state it is, then its row. The caller holds its mutex.
+// Takes away all that a container may have left, in whatever state it is, then its row. The caller
+// holds its mutex.
 absl::Status DestroyContainer(Fiber& fiber, Broker& broker, const ContainerPtr& container);
 
 // Connects to the container's monitor, so that its end is recorded.

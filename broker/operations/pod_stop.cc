@@ -11,6 +11,7 @@ namespace bulkhead::broker {
 namespace {
 
 absl::Status RemoveNamespaces(Fiber& fiber, Broker& broker, const std::string& pod_id) {
+  broker.stats.networks.erase(pod_id);  // it would keep the network alive
   capnp::MallocMessageBuilder message;
   auto job = message.initRoot<schema::SandboxJob>();
   job.setPodId(pod_id);

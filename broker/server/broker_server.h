@@ -1,5 +1,7 @@
 #pragma once
 
+#include <set>
+
 #include "broker/broker.h"
 #include "schema/broker.capnp.h"
 
@@ -11,6 +13,7 @@ namespace bulkhead::broker {
 class BrokerServer final : public schema::Broker::Server {
  public:
   explicit BrokerServer(Broker& broker) : broker_(broker) {}
+  ~BrokerServer();
 
   kj::Promise<void> status(StatusContext context) override;
   kj::Promise<void> runPodSandbox(RunPodSandboxContext context) override;
@@ -33,9 +36,16 @@ class BrokerServer final : public schema::Broker::Server {
   kj::Promise<void> listImages(ListImagesContext context) override;
   kj::Promise<void> removeImage(RemoveImageContext context) override;
   kj::Promise<void> imageFsInfo(ImageFsInfoContext context) override;
+  kj::Promise<void> reopenContainerLog(ReopenContainerLogContext context) override;
+  kj::Promise<void> containerStats(ContainerStatsContext context) override;
+  kj::Promise<void> podStats(PodStatsContext context) override;
+  kj::Promise<void> subscribe(SubscribeContext context) override;
+  kj::Promise<void> nextEvents(NextEventsContext context) override;
+  kj::Promise<void> unsubscribe(UnsubscribeContext context) override;
 
  private:
   Broker& broker_;
+  std::set<uint64_t> subscriptions_;  // of this connection, with which they end
 };
 
 }  // namespace bulkhead::broker

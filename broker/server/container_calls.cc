@@ -57,11 +57,23 @@ kj::Promise<void> BrokerServer::removeContainer(RemoveContainerContext context) 
   });
 }
 
+kj::Promise<void> BrokerServer::reopenContainerLog(ReopenContainerLogContext context) {
+  std::string id = context.getParams().getId();
+  return Answer(broker_.loop, context, [this, id](Fiber& fiber) {
+    return Operation(fiber, broker_, "ReopenContainerLog", id).Run([&] {
+      return ReopenLog(fiber, broker_, id);
+    });
+  });
+}
+
 kj::Promise<void> BrokerServer::containerStatus(ContainerStatusContext context) {
   auto container = broker_.state.FindContainer(context.getParams().getId().cStr());
   auto fill = [this](auto results, const ContainerPtr& found) {
     auto record = found->record.read();
     results.setContainer(record);
+    if (found->monitor != nullptr && !found->monitor->exited()) {
+      results.getContainer().setLostLogBytes(found->monitor->lost_log_bytes());
+    }
     if (const auto* image = broker_.state.FindImage(record.getImageId().cStr())) {
       results.setImage(image->read());
     }

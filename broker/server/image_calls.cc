@@ -38,16 +38,28 @@ kj::Promise<void> BrokerServer::removeImage(RemoveImageContext context) {
 }
 
 kj::Promise<void> BrokerServer::imageFsInfo(ImageFsInfoContext context) {
-  auto results = context.getResults();
-  uint64_t bytes = 0, inodes = 0;
-  for (const auto& [hex, layer] : broker_.state.layers()) {
-    bytes += layer.bytes;
-    inodes += layer.inodes;
-  }
-  results.setMountpoint(broker_.config.getRootDir());
-  results.setUsedBytes(bytes);
-  results.setInodesUsed(inodes);
-  return kj::READY_NOW;
+  return Answer(
+      broker_.loop, context,
+      [this](Fiber& fiber) {
+        CountDisks(fiber, broker_, {});
+        return absl::OkStatus();
+      },
+      [this](auto results) {
+        uint64_t bytes = 0, inodes = 0, written = 0, written_inodes = 0;
+        for (const auto& [hex, layer] : broker_.state.layers()) {
+          bytes += layer.bytes;
+          inodes += layer.inodes;
+        }
+        for (const auto& [id, disk] : broker_.stats.disks) {
+          written += disk.bytes;
+          written_inodes += disk.inodes;
+        }
+        results.setMountpoint(broker_.config.getRootDir());
+        results.setUsedBytes(bytes);
+        results.setInodesUsed(inodes);
+        results.setContainerBytes(written);
+        results.setContainerInodes(written_inodes);
+      });
 }
 
 }  // namespace bulkhead::broker

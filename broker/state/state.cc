@@ -75,6 +75,7 @@ absl::Status State::LoadAll() {
     pod->id = row.id;
     pod->record = *std::move(record);
     pod->phase = static_cast<Phase>(row.phase);
+    pod->told = Reached(*pod);
     pods_[row.id] = pod;
   }
   BULKHEAD_ASSIGN_OR_RETURN(std::vector<Row> containers, store_->Load(Table::kContainers));
@@ -90,6 +91,7 @@ absl::Status State::LoadAll() {
     container->record = *std::move(record);
     container->spec = *std::move(spec);
     container->phase = static_cast<Phase>(row.phase);
+    container->told = Reached(*container);
     containers_[row.id] = container;
   }
   BULKHEAD_ASSIGN_OR_RETURN(std::vector<Row> images, store_->Load(Table::kImages));
@@ -122,6 +124,7 @@ absl::Status State::Save(const PodPtr& pod) {
       {.id = pod->id, .phase = static_cast<int>(pod->phase), .record = pod->record.Serialize()},
       Durability::kProcess));
   pods_[pod->id] = pod;
+  Observe(*pod);
   return absl::OkStatus();
 }
 
@@ -133,6 +136,7 @@ absl::Status State::Save(const ContainerPtr& container) {
                                         .extra = container->spec.Serialize()},
                                        Durability::kProcess));
   containers_[container->id] = container;
+  Observe(*container);
   return absl::OkStatus();
 }
 
@@ -159,6 +163,8 @@ absl::Status State::SaveLayer(const std::string& diff_id_hex, LayerObject layer)
 absl::Status State::Forget(const PodPtr& pod) {
   BULKHEAD_RETURN_IF_ERROR(store_->Delete(Table::kPods, pod->id, Durability::kProcess));
   pod->phase = Phase::kGone;
+  if (pod->told == Told::kStarted) Publish(Events::Kind::STOPPED, pod->id, pod->id);
+  if (pod->told != Told::kNothing) Publish(Events::Kind::DELETED, pod->id, pod->id);
   pods_.erase(pod->id);
   return absl::OkStatus();
 }
@@ -167,6 +173,9 @@ absl::Status State::Forget(const ContainerPtr& container) {
   BULKHEAD_RETURN_IF_ERROR(store_->Delete(Table::kContainers, container->id, Durability::kProcess));
   container->phase = Phase::kGone;
   containers_.erase(container->id);
+  const std::string pod_id = container->record.read().getPodId().cStr();
+  if (container->told == Told::kStarted) Publish(Events::Kind::STOPPED, container->id, pod_id);
+  if (container->told != Told::kNothing) Publish(Events::Kind::DELETED, container->id, pod_id);
   return absl::OkStatus();
 }
 

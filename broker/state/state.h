@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "broker/fiber.h"
+#include "broker/state/events.h"
 #include "broker/state/record.h"
 #include "broker/state/store.h"
 #include "schema/container.capnp.h"
@@ -26,12 +27,16 @@ enum class Phase { kCreating = 1, kActive = 2, kRemoving = 3, kGone = 4 };
 class InitLink;
 class MonitorLink;
 
+// What has been told of an object to those who follow events; each comes after the ones before it.
+enum class Told { kNothing, kCreated, kStarted, kStopped };
+
 struct PodObject {
   std::string id;
   Record<schema::Pod> record;
   Phase phase = Phase::kCreating;
   FiberMutex mutex;                // orders run, stop, remove, and the making of containers in it
   std::shared_ptr<InitLink> init;  // of its shared PID namespace, where it has one
+  Told told = Told::kNothing;
 };
 using PodPtr = std::shared_ptr<PodObject>;
 
@@ -43,8 +48,13 @@ struct ContainerObject {
   FiberMutex mutex;  // orders start, stop and remove
   std::shared_ptr<MonitorLink> monitor;
   std::string config_digest;  // SHA-256 of its config.json; empty: made before this process began
+  Told told = Told::kNothing;
 };
 using ContainerPtr = std::shared_ptr<ContainerObject>;
+
+// How far it has come. A pod is made and started at once.
+Told Reached(const PodObject& pod);
+Told Reached(const ContainerObject& container);
 
 struct LayerObject {
   uint64_t bytes = 0;
@@ -81,6 +91,11 @@ class State {
   // By image id (prefix), tag or digest reference, as normalised; null where there is none.
   const Record<schema::Image>* FindImage(absl::string_view name) const;
 
+  // Saving and forgetting publish what has happened.
+  Events& events() { return events_; }
+  // A new subscription, which first tells what is there. RESOURCE_EXHAUSTED: see Events.
+  absl::StatusOr<uint64_t> Follow();
+
   std::vector<ContainerPtr> ContainersOf(absl::string_view pod_id) const;
   const std::map<std::string, PodPtr>& pods() const { return pods_; }
   const std::map<std::string, ContainerPtr>& containers() const { return containers_; }
@@ -90,12 +105,17 @@ class State {
  private:
   explicit State(std::unique_ptr<Store> store) : store_(std::move(store)) {}
   absl::Status LoadAll();
+  SnapshotPtr SnapshotOf(absl::string_view pod_id) const;
+  void Publish(Events::Kind kind, const std::string& id, absl::string_view pod_id);
+  void Observe(PodObject& pod);
+  void Observe(ContainerObject& container);
 
   std::unique_ptr<Store> store_;
   std::map<std::string, PodPtr> pods_;
   std::map<std::string, ContainerPtr> containers_;
   std::map<std::string, Record<schema::Image>> images_;
   std::map<std::string, LayerObject> layers_;
+  Events events_;
 };
 
 // What a retried request is recognised by.

@@ -63,9 +63,9 @@ std::string ColumnBytes(sqlite3_stmt* statement, int column) {
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path) {
   sqlite3* db = nullptr;
-  int result = sqlite3_open_v2(path.c_str(), &db,
-                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW,
-                               nullptr);
+  int result =
+      sqlite3_open_v2(path.c_str(), &db,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW, nullptr);
   auto store = std::unique_ptr<Store>(new Store(db));
   if (result != SQLITE_OK) return store->Error("open the database");
   BULKHEAD_RETURN_IF_ERROR(store->Prepare());
@@ -96,7 +96,7 @@ absl::Status Store::Prepare() {
 absl::Status Store::SetDurability(Durability durability) {
   if (durability == durability_) return absl::OkStatus();
   BULKHEAD_RETURN_IF_ERROR(Execute(durability == Durability::kPower ? "PRAGMA synchronous=FULL"
-                                                                   : "PRAGMA synchronous=NORMAL"));
+                                                                    : "PRAGMA synchronous=NORMAL"));
   durability_ = durability;
   return absl::OkStatus();
 }

@@ -46,6 +46,7 @@ std::string ContainerInfo(schema::Container::Reader container, capnp::Data::Read
                {"runtimeChosenBy", String(container.getRuntimeRule())},
                {"cgroup", String(container.getCgroup())},
                {"layers", Digests(container.getLayers())},
+               {"lostLogBytes", container.getLostLogBytes()},
                {"privileged", container.getConfig().getSecurity().getPrivileged()}};
   if (container.getState() != schema::Container::State::EXITED) info["pid"] = container.getPid();
   const std::string text = String(specification);

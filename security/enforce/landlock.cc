@@ -62,6 +62,8 @@ uint64_t Rights(Access access) {
       return kRead | kWrite;
     case Access::kReadExecute:
       return kRead | LANDLOCK_ACCESS_FS_EXECUTE;
+    case Access::kList:
+      return LANDLOCK_ACCESS_FS_READ_DIR;
   }
   return 0;
 }
@@ -150,7 +152,7 @@ absl::Status ApplyLandlock(const Profile& profile, const Places& places) {
     BULKHEAD_RETURN_IF_ERROR(AllowPath(ruleset.get(), row, places));
   }
   for (const FdRow* row : directories) {
-    BULKHEAD_RETURN_IF_ERROR(AllowBelow(ruleset.get(), row->fd, Access::kReadWrite));
+    BULKHEAD_RETURN_IF_ERROR(AllowBelow(ruleset.get(), row->fd, row->access));
   }
   return Restrict(ruleset.get());
 }

@@ -4,32 +4,12 @@ namespace bulkhead::security {
 namespace {
 
 constexpr const Profile* kAll[] = {
-    &kFrontendProfile,
-    &kBrokerProfile,
-    &kSpawnerProfile,
-    &kStreamingProfile,
-    &kAuditorProfile,
-    &kFetchProfile,
-    &kManifestProfile,
-    &kImportProfile,
-    &kInflateProfile,
-    &kUnpackProfile,
-    &kUserProfile,
-    &kMountProfile,
-    &kSandboxProfile,
-    &kCniProfile,
-    &kNetworkProfile,
-    &kLaunchProfile,
-    &kMonitorProfile,
-    &kSignalProfile,
-    &kRemoveProfile,
-    &kInitProfile,
-    &kDialProfile,
-    &kPackProfile,
-    &kSyncProfile,
-    &kNodefileProfile,
-    &kNodeconfigProfile,
-    &kCopyupProfile,
+    &kFrontendProfile, &kBrokerProfile,   &kSpawnerProfile,    &kStreamingProfile, &kAuditorProfile,
+    &kFetchProfile,    &kManifestProfile, &kImportProfile,     &kInflateProfile,   &kUnpackProfile,
+    &kUserProfile,     &kMountProfile,    &kSandboxProfile,    &kCniProfile,       &kNetworkProfile,
+    &kLaunchProfile,   &kMonitorProfile,  &kSignalProfile,     &kRemoveProfile,    &kInitProfile,
+    &kDialProfile,     &kPackProfile,     &kSyncProfile,       &kLogProfile,       &kStatsProfile,
+    &kUsageProfile,    &kNodefileProfile, &kNodeconfigProfile, &kCopyupProfile,
 };
 
 }  // namespace

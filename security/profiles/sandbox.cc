@@ -1,4 +1,5 @@
 #include <linux/capability.h>
+#include <linux/netlink.h>
 #include <linux/sockios.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -22,12 +23,17 @@ constexpr const SyscallSet* kSets[] = {&kRuntimeSet, &kSocketSet, &kFileSet, &kT
 constexpr ArgRule kPodNamespaces[] = {
     {0, kLow32 & ~static_cast<uint64_t>(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS), 0}};
 constexpr ArgRule kInetDatagram[] = {{0, kLow32, AF_INET}, {1, 0xf, SOCK_DGRAM}};
+constexpr ArgRule kRouteNetlink[] = {
+    {0, kLow32, AF_NETLINK}, {1, 0xf, SOCK_RAW}, {2, kLow32, NETLINK_ROUTE}};
+constexpr ArgRule kNetwork[] = {{1, kLow32, CLONE_NEWNET}};
 constexpr ArgRule kGetInterface[] = {{1, kLow32, SIOCGIFFLAGS}};
 constexpr ArgRule kSetInterface[] = {{1, kLow32, SIOCSIFFLAGS}};
 constexpr Syscall kSyscalls[] = {
     {SCMP_SYS(unshare), "the pod's network, ipc and uts namespaces", kPodNamespaces},
     {SCMP_SYS(sethostname), "the pod's host name"},
     {SCMP_SYS(socket), "loopback up", kInetDatagram},
+    {SCMP_SYS(socket), "in a pod's network: what asks for its counters", kRouteNetlink},
+    {SCMP_SYS(setns), "into a pod's network, to make that socket there", kNetwork},
     {SCMP_SYS(ioctl), "loopback up", kGetInterface},
     {SCMP_SYS(ioctl), "loopback up", kSetInterface},
     {SCMP_SYS(fsopen), "the pod's /dev/shm"},
@@ -52,8 +58,8 @@ constexpr Profile kSandboxProfile = {
     .user = "root",
     .uid = 0,
     .capabilities = kCaps,
-    // Pins must be seen by all: the node's mounts. The pod's network, ipc and uts namespaces are made by the job itself,
-    // only those that the pod asks for, so it starts in the node's.
+    // Pins must be seen by all: the node's mounts. The pod's network, ipc and uts namespaces are
+    // made by the job itself, only those that the pod asks for, so it starts in the node's.
     .namespaces = {.mount = Ns::kHost, .net = Ns::kHost, .ipc = Ns::kHost, .uts = Ns::kHost},
     .view = View::kHost,
     .fds = kFds,

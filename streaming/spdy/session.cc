@@ -37,7 +37,6 @@ constexpr size_t kMaxData = 32 << 10;
 constexpr size_t kMaxOutput = 4 << 20;
 
 uint32_t Id(absl::string_view payload) { return Load32(payload.data()) & kIdMask; }
-
 }  // namespace
 
 absl::Status Session::Fail(absl::string_view why) {

@@ -25,6 +25,9 @@
 namespace bulkhead::tools {
 namespace {
 
+// As containerd and CRI-O have it.
+constexpr char kOomScoreAdj[] = "-999";
+
 // Descriptors that live as long as the supervisor does.
 struct Held {
   base::UniqueFd root_lock;
@@ -158,6 +161,17 @@ int Serve(const std::string& config_file, const Settings& settings, bool stop_co
   return stopped.ok() ? 0 : Fail(base::Annotate(stopped, "stop containers"));
 }
 
+// Containers say for themselves how likely they are to be killed for want of memory; what all of
+// them depend on goes last. Inherited by daemons, workers and monitors. Without CAP_SYS_RESOURCE
+// nobody can go below where he began.
+void ProtectFromOomKiller() {
+  const absl::Status status =
+      base::WriteKernelFile(AT_FDCWD, "/proc/self/oom_score_adj", kOomScoreAdj);
+  if (status.ok()) return;
+  base::Log(base::Severity::kInfo, "could not lower the own likelihood of being killed",
+            {{"why", status.message()}});
+}
+
 }  // namespace
 
 int RunUp(Words words) {
@@ -186,6 +200,7 @@ int RunUp(Words words) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   umask(022);
   PrepareSignals();
+  ProtectFromOomKiller();
   return Serve(file, *settings, stop_containers);
 }
 

@@ -1,4 +1,4 @@
-#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "tools/config/settings.h"
 
 namespace bulkhead::tools {
@@ -23,6 +23,16 @@ std::vector<ImageRuleSettings> AllImageRules(const Settings& settings) {
     for (ImageRuleSettings& rule : ImageRulePreset(preset)) rules.push_back(std::move(rule));
   }
   return rules;
+}
+
+absl::Status CheckImageRules(const Settings& settings) {
+  for (const ImageRuleSettings& rule : AllImageRules(settings)) {
+    if (settings.runtimes.count(rule.runtime) > 0) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(rule.preset.empty() ? "image_rules" : "image_rule_presets", ": '",
+                     rule.pattern, "': no runtime is named '", rule.runtime, "'"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace bulkhead::tools

@@ -286,12 +286,7 @@ absl::Status CheckSettings(const Settings& settings) {
     return absl::InvalidArgumentError(
         absl::StrCat("default_runtime: no runtime is named '", settings.default_runtime, "'"));
   }
-  for (const ImageRuleSettings& rule : AllImageRules(settings)) {
-    if (settings.runtimes.count(rule.runtime) > 0) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat(rule.preset.empty() ? "image_rules" : "image_rule_presets", ": '",
-                     rule.pattern, "': no runtime is named '", rule.runtime, "'"));
-  }
+  BULKHEAD_RETURN_IF_ERROR(CheckImageRules(settings));
   if (settings.cdi_spec_dirs.size() > kMaxCdiSpecDirs) {
     return absl::InvalidArgumentError("cdi.spec_dirs: more than 8");
   }

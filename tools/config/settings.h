@@ -81,6 +81,8 @@ struct Settings {
 std::vector<ImageRuleSettings> ImageRulePreset(absl::string_view name);
 // The file's own rules, then those of its presets.
 std::vector<ImageRuleSettings> AllImageRules(const Settings& settings);
+// That each names a runtime that there is.
+absl::Status CheckImageRules(const Settings& settings);
 
 // Reads file, then file + ".d/*.toml" in name order: a later value replaces an earlier one, tables
 // are merged. file empty: the default one, which may be missing. Each file must belong to root (or

@@ -21,10 +21,10 @@
 #include "base/log.h"
 #include "base/mount.h"
 #include "base/status.h"
+#include "worker/common/log_file.h"
 #include "worker/common/steps.h"
 #include "worker/launch/config.h"
 #include "worker/launch/facts.h"
-#include "worker/launch/log_file.h"
 #include "worker/launch/stdio.h"
 #include "worker/launch/verify.h"
 
@@ -181,7 +181,7 @@ absl::Status Build(schema::LaunchJob::Reader job, const Place& place, Inputs in,
   BULKHEAD_ASSIGN_OR_RETURN(facts.target_pid, TargetPid(spec, in.target));
   BULKHEAD_ASSIGN_OR_RETURN(const std::string config, ConfigJson(spec, facts));
   container->config_digest = Sha256(config);
-  BULKHEAD_ASSIGN_OR_RETURN(container->log, OpenLog(spec.getLogPath()));
+  BULKHEAD_ASSIGN_OR_RETURN(container->log, worker::OpenLog(spec.getLogPath()));
   worker::MarkStep("compose config.json");
   BULKHEAD_RETURN_IF_ERROR(MakeBundle(place, in.volumes));
   worker::MarkStep("make the bundle");
@@ -200,7 +200,8 @@ absl::Status Build(schema::LaunchJob::Reader job, const Place& place, Inputs in,
                            .seccomp = spec.getProcess().getSeccomp().getType() !=
                                       schema::SecurityProfile::Type::UNCONFINED,
                            .no_new_privs = spec.getProcess().getNoNewPrivileges(),
-                           .bounding = spec.getProcess().getCapabilities()};
+                           .bounding = spec.getProcess().getCapabilities(),
+                           .ambient = spec.getProcess().getAmbient()};
   BULKHEAD_RETURN_IF_ERROR(CheckPromise(promise, place.container_id, false));
   BULKHEAD_RETURN_IF_ERROR(SavePromise(place, promise));
   // Still the same process: else the runtime may have joined a stranger's namespace.

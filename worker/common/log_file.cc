@@ -1,4 +1,4 @@
-#include "worker/launch/log_file.h"
+#include "worker/common/log_file.h"
 
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -13,7 +13,7 @@
 #include "base/fs.h"
 #include "base/status.h"
 
-namespace bulkhead::launch {
+namespace bulkhead::worker {
 namespace {
 
 using base::UniqueFd;
@@ -66,4 +66,4 @@ absl::StatusOr<UniqueFd> OpenLog(const std::string& path) {
   return log;
 }
 
-}  // namespace bulkhead::launch
+}  // namespace bulkhead::worker
