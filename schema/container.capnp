@@ -137,8 +137,8 @@ struct Container {
   stopSignal @18 :Int32;
   layers @19 :List(Common.Digest);
   # diffIDs of its rootfs, lowest first: they stay while the container does, whatever becomes of the image.
-  imageMounts @20 :List(ImageMount);
-  pid @21 :Int32;            # of its first process on the node, to be shown; nothing acts on it
+  imageMounts @21 :List(ImageMount);
+  pid @22 :Int32;            # of its first process on the node, to be shown; nothing acts on it
 
   struct ImageMount {
     # An image that the container sees as a volume, in the order of the mounts that name one. Its layers stay too.
