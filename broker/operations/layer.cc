@@ -152,15 +152,19 @@ absl::StatusOr<Made> MakeWhileFetching(Fiber& fiber, Broker& broker, WantedLayer
                                        const ImageBudget& image) {
   BULKHEAD_ASSIGN_OR_RETURN(base::FdPair complete, base::MakePipe());
   std::optional<kj::Promise<absl::StatusOr<Made>>> making;
+  absl::StatusOr<base::UniqueFd> own = absl::InternalError("layer: never begun");
   absl::StatusOr<base::UniqueFd> fetched = wanted.fetch(fiber, [&](int file) {
+    own = base::Duplicate(file);  // the fetcher's goes where it fails
+    if (!own.ok()) return;
     LayerSource source = wanted.source;
-    source.fd = file;
+    source.fd = own->get();
     making = broker.loop.Run([&broker, source, image, end = complete.first.get()](Fiber& mine) {
       return MakeLayer(mine, broker, source, end, image);
     });
   });
   complete.second.Reset();
   absl::StatusOr<Made> made = absl::InternalError("layer: never begun");
+  if (!own.ok()) made = own.status();
   if (making.has_value()) made = fiber.Wait(*std::move(making));
   if (!fetched.ok()) {
     if (made.ok()) RemoveStaging(fiber, broker, made->staging.name).IgnoreError();

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -147,7 +148,6 @@ TEST_P(FilterTest, NeverAllowsWhatNoKindNeeds) {
                             SYS_personality,
                             SYS_seccomp,
                             SYS_setrlimit,
-                            SYS_prlimit64,
                             SYS_swapon,
                             SYS_settimeofday,
                             SYS_clock_settime,
@@ -173,6 +173,13 @@ TEST_P(FilterTest, NeverAllowsWhatNoKindNeeds) {
                             SYS_move_pages};
   for (int number : kNever) EXPECT_NE(Action(number), SECCOMP_RET_ALLOW) << number;
   EXPECT_NE(Action(SYS_clone3), SECCOMP_RET_ALLOW);
+  // Its own CPU time and memory at most, which it can only lower; never another process's.
+  for (uint64_t resource : {RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_AS, RLIMIT_FSIZE, RLIMIT_MEMLOCK}) {
+    EXPECT_NE(Action(SYS_prlimit64, {0, resource}), SECCOMP_RET_ALLOW) << resource;
+  }
+  for (uint64_t resource : {RLIMIT_CPU, RLIMIT_DATA}) {
+    EXPECT_NE(Action(SYS_prlimit64, {1, resource}), SECCOMP_RET_ALLOW) << resource;
+  }
   EXPECT_NE(Action(SYS_mmap, {0, 4096, PROT_READ | PROT_EXEC}), SECCOMP_RET_ALLOW);
   EXPECT_NE(Action(SYS_mprotect, {0, 4096, PROT_EXEC}), SECCOMP_RET_ALLOW);
   for (uint64_t flags : {SIGCHLD | 0ul, CLONE_NEWUSER | 0ul, CLONE_VM | 0ul, CLONE_NEWPID | 0ul}) {

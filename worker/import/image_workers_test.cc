@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 #include <zlib.h>
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -16,6 +18,7 @@
 #include "schema/worker/import.capnp.h"
 #include "schema/worker/inflate.capnp.h"
 #include "schema/worker/manifest.capnp.h"
+#include "schema/worker/pack.capnp.h"
 #include "schema/worker/unpack.capnp.h"
 #include "schema/worker/user.capnp.h"
 #include "security/layer_ids.h"
@@ -247,6 +250,32 @@ TEST_F(ImageWorkersTest, ArchiveBecomesALayer) {
   EXPECT_EQ(ids.getUser().getAdditionalGids().size(), 2u);
 }
 
+// The other maker, under its own filter: it has nothing but the two descriptors.
+TEST_F(ImageWorkersTest, PackMakesAnImageWithNoFileSystem) {
+  LiveWorker worker(security::kPackProfile, BULKHEAD_PROGRAMS);
+  base::FdPair pipe = *base::MakePipe();
+  base::UniqueFd image(memfd_create("image", MFD_CLOEXEC));
+  capnp::MallocMessageBuilder message;
+  auto budget = message.initRoot<schema::PackJob>().initBudget();
+  budget.setMaxBytes(1 << 30);
+  budget.setMaxEntries(1000);
+  budget.setMaxTarBytes(1 << 30);
+  budget.setMaxDepth(100);
+  budget.setMaxXattrBytes(1000);
+  budget.setCpuSeconds(60);
+  worker.Send(message, {pipe.first.get(), image.get()});
+  pipe.first.Reset();
+  const std::string tar = LayerTar();
+  std::thread writer([&] { (void)base::WriteAll(pipe.second.get(), tar), pipe.second.Reset(); });
+  ipc::Received result = worker.Receive();
+  writer.join();
+  ExpectOk<schema::PackResult>(result.As<schema::PackResult>());
+  EXPECT_EQ(Text(result.As<schema::PackResult>().getLayer().getDiffId().getBytes()), Hash(tar));
+  struct stat st;
+  ASSERT_EQ(fstat(image.get(), &st), 0);
+  EXPECT_GT(st.st_size, 700000);
+}
+
 // What is wrong is told, not died of: the library's error paths run under the same filters.
 TEST_F(ImageWorkersTest, GarbageIsAnswered) {
   std::string garbage(100000, 'g');
@@ -270,9 +299,10 @@ TEST_F(ImageWorkersTest, GarbageIsAnswered) {
   {
     LiveWorker worker(security::kUnpackProfile, BULKHEAD_PROGRAMS);
     capnp::MallocMessageBuilder message;
-    auto job = message.initRoot<schema::UnpackJob>();
-    job.setMaxBytes(1000);
-    job.setMaxEntries(1000);
+    auto budget = message.initRoot<schema::UnpackJob>().initBudget();
+    budget.setMaxBytes(1000);
+    budget.setMaxEntries(1000);
+    budget.setMaxTarBytes(1 << 20);
     base::FdPair pipe = *base::MakePipe();
     worker.Send(message, {pipe.first.get(), layer_.get()});
     pipe.first.Reset();
