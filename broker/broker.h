@@ -54,6 +54,7 @@ struct Broker {
       {};  // of layers that are images, by diffID in hex
   bool writing_back = false;
   Timelines timelines = {};
+  bool checking = false;  // bulkhead check is under way
 };
 
 // Nanoseconds since 1970, for what kubelet is shown.

@@ -4,6 +4,7 @@
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("bulkhead::schema");
+using Policy = import "/schema/policy.capnp";
 
 struct Config {
   rootDir @0 :Text;          # absolute, clean; persistent data
@@ -22,6 +23,11 @@ struct Config {
   audit @11 :Audit;
   layers @12 :Layers;
   streaming @13 :Streaming;
+  pinnedImages @14 :List(Text);
+  # Globs (security/policy/glob.h) over image references; what fits is reported as pinned.
+  imagePolicy @15 :Policy.ImagePolicy;
+  keepLayers @16 :Bool;
+  # Layers are kept as they came, so that images can be exported.
 }
 
 struct Audit {

@@ -14,6 +14,7 @@ packages=(
   libgtest-dev libgmock-dev libbenchmark-dev
   crun containernetworking-plugins iptables iproute2
   busybox-static docker-registry erofs-utils python3 ca-certificates
+  busybox-static docker-registry openssl python3 ca-certificates
 )
 
 die() {

@@ -36,6 +36,9 @@ enum class Kind : uint32_t {
   kPack = 50,
   kSync = 51,
   kDial = 25,
+  kVerify = 30,
+  kCheck = 31,
+  kExport = 32,
 };
 
 struct Cap {
@@ -208,6 +211,9 @@ extern const Profile kPackProfile;
 extern const Profile kSyncProfile;
 extern const Profile kStreamingProfile;
 extern const Profile kDialProfile;
+extern const Profile kVerifyProfile;
+extern const Profile kCheckProfile;
+extern const Profile kExportProfile;
 
 // Fixed uids, below the range that dynamic users take; packaging reserves them by name.
 inline constexpr uid_t kFrontendUid = 59101;
@@ -216,7 +222,7 @@ inline constexpr uid_t kStreamingUid = 59103;
 inline constexpr uid_t kAuditorUid = 59104;
 inline constexpr uid_t kFetchUid = 59110;
 inline constexpr uid_t kParseUid =
-    59111;  // manifest, import, user, cni: each in namespaces of its own
+    59111;  // manifest, import, verify, export, user, cni: each in namespaces of its own
 inline constexpr uid_t kInflateUid = 59112;
 inline constexpr uid_t kMonitorUid = 59113;
 inline constexpr uid_t kPackUid = 59150;  // pack, sync

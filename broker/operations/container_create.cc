@@ -3,6 +3,8 @@
 #include "base/status.h"
 #include "broker/monitor/init_link.h"
 #include "broker/operations/container.h"
+#include "broker/operations/image.h"
+#include "broker/operations/image_trust.h"
 #include "broker/operations/launch.h"
 #include "broker/operations/layer_mounts.h"
 #include "broker/plan/container_spec.h"
@@ -214,6 +216,10 @@ absl::StatusOr<std::string> CreateContainer(Fiber& fiber, Broker& broker, const 
         absl::StrCat("config.image: ", config.getImage().cStr(), ": not present on the node"));
   }
   Record<schema::Image> image(found->read());  // a copy: the store may change while we wait
+  BULKHEAD_RETURN_IF_ERROR(CheckLayersUsable(broker, image.read()));
+  BULKHEAD_RETURN_IF_ERROR(CheckMayRun(fiber, broker, image.read().getId().cStr(),
+                                       config.getImage().cStr(),
+                                       config.getUserSpecifiedImage().cStr()));
   BULKHEAD_ASSIGN_OR_RETURN(
       RuntimeChoice runtime,
       ChooseRuntime(broker.config, pod->record.read().getConfig().getHandler().cStr()));

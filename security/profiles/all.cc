@@ -27,6 +27,9 @@ constexpr const Profile* kAll[] = {
     &kDialProfile,
     &kPackProfile,
     &kSyncProfile,
+    &kVerifyProfile,
+    &kCheckProfile,
+    &kExportProfile,
 };
 
 }  // namespace

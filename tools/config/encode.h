@@ -20,6 +20,9 @@ using RuntimeVersions = std::map<std::string, std::string>;
 void EncodeConfig(const Settings& settings, const Host& host, const RuntimeVersions& versions,
                   schema::Config::Builder out);
 
+// The policy with its hash.
+void EncodeImagePolicy(const ImagePolicySettings& policy, schema::ImagePolicy::Builder out);
+
 // One encoded configuration as a sealed memfd (a Cap'n Proto message in stream form).
 absl::StatusOr<base::UniqueFd> ConfigMemfd(capnp::MessageBuilder& message);
 
