@@ -13,8 +13,7 @@ packages=(
   libssl-dev libcurl4-openssl-dev nlohmann-json3-dev libtomlplusplus-dev libboost-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   crun containernetworking-plugins iptables iproute2
-  busybox-static docker-registry erofs-utils python3 ca-certificates
-  busybox-static docker-registry openssl python3 ca-certificates
+  busybox-static docker-registry erofs-utils openssl python3 ca-certificates
 )
 
 die() {
