@@ -56,6 +56,7 @@ struct Broker {
   bool writing_back = false;
   Timelines timelines = {};
   StatsMemory stats = {};
+  bool checking = false;  // bulkhead check is under way
 };
 
 // Nanoseconds since 1970, for what kubelet is shown.

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "broker/broker.h"
+#include "broker/operations/store_check.h"
 #include "broker/recovery/recover.h"
 #include "broker/server/serve.h"
 #include "security/enforce/enter.h"
@@ -84,6 +85,7 @@ absl::Status Run(const Record<schema::Config>& config, const std::string& boot_i
   auto done = loop.Run([&](Fiber& fiber) {
     Recover(fiber, broker);
     loop.Stay([&](Fiber& admin) { ServeAdmins(admin, broker, kAdminFd); });
+    loop.Stay([&](Fiber& sealer) { SealLayers(sealer, broker); });
     if (write(kControlFd, "R", 1) != 1) return base::ErrnoStatus("tell the supervisor");
     ServeSupervisor(fiber, broker, kControlFd);
     return absl::OkStatus();

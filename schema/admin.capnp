@@ -5,9 +5,10 @@ using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("bulkhead::schema");
 using Common = import "/schema/common.capnp";
 using I = import "/schema/image.capnp";
+using Store = import "/schema/store.capnp";
 
 interface ArchiveFile {
-  # An archive opened read-only by the caller. It has no methods: what matters is the file descriptor
+  # An archive opened by the caller, to read or to write. It has no methods: what matters is the file descriptor
   # that travels with it (at most one with a message).
 }
 
@@ -28,6 +29,16 @@ interface Admin {
 
   pulls @4 () -> (status :Common.Status, pulls :List(Pull));
   # Those under way and those that wait for their turn.
+
+  pruneImages @5 (all :Bool) -> (status :Common.Status, imageIds :List(Text));
+  # Removes images that no container uses and that are not pinned: those without a tag, or all of them.
+
+  check @6 (repair :Bool) -> (status :Common.Status, report :Store.CheckReport);
+  # Hashes all that the store holds. Takes as long as reading it takes.
+
+  exportImage @7 (image :Text, archive :ArchiveFile) -> (status :Common.Status, bytes :UInt64);
+  # Writes the image (by id or normalised name) as an OCI layout into the file: regular, empty, open for writing.
+  # FAILED_PRECONDITION: its layers were not kept as they came.
 }
 
 struct Timeline {

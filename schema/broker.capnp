@@ -60,8 +60,10 @@ interface Broker {
       -> (status :Common.Status, imageId :Text);
   # The same image pulled with the same credentials twice at once is pulled once. Dropped by all its callers
   # before its layers are there, it ends, and leaves nothing.
-  imageStatus @14 (image :Text) -> (status :Common.Status, found :Bool, image :I.Image);
+  imageStatus @14 (image :Text, verbose :Bool)
+      -> (status :Common.Status, found :Bool, image :I.Image, config :Data, manifest :Data);
   # image: an image id (with or without "sha256:", also a unique prefix) or a normalised reference.
+  # config, manifest: with verbose, the documents as they came (JSON of the image's author), where they are small.
   listImages @15 (image :Text) -> (status :Common.Status, images :List(I.Image));
   # image: empty for all.
   removeImage @16 (image :Text) -> (status :Common.Status);

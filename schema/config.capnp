@@ -4,6 +4,7 @@
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("bulkhead::schema");
+using Policy = import "/schema/policy.capnp";
 
 struct Config {
   rootDir @0 :Text;          # absolute, clean; persistent data
@@ -28,6 +29,11 @@ struct Config {
   cdiSpecDirs @16 :List(Text);
   # Later ones win over earlier ones.
   cdiHooks @17 :List(Text);  # absolute paths of programs that CDI hooks may run; others are refused
+  pinnedImages @18 :List(Text);
+  # Globs (security/policy/glob.h) over image references; what fits is reported as pinned.
+  imagePolicy @19 :Policy.ImagePolicy;
+  keepLayers @20 :Bool;
+  # Layers are kept as they came, so that images can be exported.
 }
 
 struct Audit {

@@ -33,15 +33,18 @@ enum class Kind : uint32_t {
   kSignal = 22,
   kRemove = 23,
   kInit = 24,
-  kNodefile = 60,
-  kNodeconfig = 61,
-  kCopyup = 62,
-  kPack = 50,
-  kSync = 51,
   kDial = 25,
-  kLog = 40,
-  kStats = 41,
-  kUsage = 42,
+  kPack = 26,
+  kSync = 27,
+  kLog = 28,
+  kStats = 29,
+  kUsage = 30,
+  kNodefile = 31,
+  kNodeconfig = 32,
+  kCopyup = 33,
+  kVerify = 34,
+  kCheck = 35,
+  kExport = 36,
 };
 
 struct Cap {
@@ -222,6 +225,9 @@ extern const Profile kDialProfile;
 extern const Profile kLogProfile;
 extern const Profile kStatsProfile;
 extern const Profile kUsageProfile;
+extern const Profile kVerifyProfile;
+extern const Profile kCheckProfile;
+extern const Profile kExportProfile;
 
 // Fixed uids, below the range that dynamic users take; packaging reserves them by name.
 inline constexpr uid_t kFrontendUid = 59101;
@@ -231,6 +237,7 @@ inline constexpr uid_t kAuditorUid = 59104;
 inline constexpr uid_t kFetchUid = 59110;
 inline constexpr uid_t kParseUid =
     59111;  // manifest, import, user, cni, nodeconfig: each in namespaces of its own
+    59111;  // manifest, import, verify, export, user, cni: each in namespaces of its own
 inline constexpr uid_t kInflateUid = 59112;
 inline constexpr uid_t kMonitorUid = 59113;
 inline constexpr uid_t kPackUid = 59150;  // pack, sync

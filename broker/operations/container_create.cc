@@ -4,6 +4,8 @@
 #include "broker/monitor/init_link.h"
 #include "broker/operations/container.h"
 #include "broker/operations/container_request.h"
+#include "broker/operations/image.h"
+#include "broker/operations/image_trust.h"
 #include "broker/operations/launch.h"
 #include "broker/operations/layer_mounts.h"
 #include "broker/operations/node_config.h"
@@ -237,6 +239,10 @@ absl::StatusOr<std::string> CreateContainer(Fiber& fiber, Broker& broker, const 
       parts.node, ReadNodeConfig(fiber, broker, config, PlanCapabilities(config.getSecurity())));
   BULKHEAD_ASSIGN_OR_RETURN(const Record<schema::Image>* found, CheckImages(broker, config));
   Record<schema::Image> image(found->read());  // a copy: the store may change while we wait
+  BULKHEAD_RETURN_IF_ERROR(CheckLayersUsable(broker, image.read()));
+  BULKHEAD_RETURN_IF_ERROR(CheckMayRun(fiber, broker, image.read().getId().cStr(),
+                                       config.getImage().cStr(),
+                                       config.getUserSpecifiedImage().cStr()));
   BULKHEAD_ASSIGN_OR_RETURN(RuntimeChoice runtime, ChooseFor(broker, *pod, config, image.read()));
   BULKHEAD_RETURN_IF_ERROR(
       CheckRuntimeKnows(broker.config, runtime.name, parts.node.seccomp.read()));

@@ -18,17 +18,17 @@ constexpr absl::Duration kFetchLimit = absl::Hours(1);
 // Beyond the worker's own deadline, so that its own words are heard.
 constexpr absl::Duration kAnswerPatience = absl::Seconds(10);
 
-// A file being fetched: its name is gone as soon as it exists, so nothing of it can be left behind.
-absl::StatusOr<base::UniqueFd> MakeIngestFile(Broker& broker, base::UniqueFd* writer) {
+// A file being fetched: its name goes with it, and with the next start.
+absl::StatusOr<base::UniqueFd> MakeIngestFile(Broker& broker, base::UniqueFd* writer,
+                                              IngestName* taken) {
   std::string name = base::NewId();
   int ingest = broker.directories.ingest.get();
   auto made = base::OpenAt(ingest, name, O_WRONLY | O_CREAT | O_EXCL,
                            base::Resolve::kBeneathNoSymlinks, 0600);
   if (!made.ok()) return made.status();
+  *taken = IngestName(ingest, name);
   *writer = *std::move(made);
-  auto reader = base::OpenAt(ingest, name, O_RDONLY, base::Resolve::kBeneathNoSymlinks);
-  unlinkat(ingest, name.c_str(), 0);
-  return reader;
+  return base::OpenAt(ingest, name, O_RDONLY, base::Resolve::kBeneathNoSymlinks);
 }
 
 void FillItem(const Wanted& wanted, schema::FetchJob::Item::Builder item) {
@@ -121,7 +121,7 @@ absl::StatusOr<std::vector<FetchedFile>> Fetch(Fiber& fiber, Broker& broker, Pul
   auto items = job.initItems(wanted.size());
   for (size_t i = 0; i < wanted.size(); ++i) {
     FillItem(wanted[i], items[i]);
-    BULKHEAD_ASSIGN_OR_RETURN(files[i].fd, MakeIngestFile(broker, &writers[i]));
+    BULKHEAD_ASSIGN_OR_RETURN(files[i].fd, MakeIngestFile(broker, &writers[i], &files[i].name));
     ShowPart(pull, wanted[i], files[i].fd.get());
     fds.push_back(writers[i].get());
   }

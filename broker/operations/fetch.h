@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "base/unique_fd.h"
 #include "broker/broker.h"
+#include "broker/operations/kept_blob.h"
 #include "broker/pull.h"
 #include "schema/common.capnp.h"
 
@@ -22,6 +23,7 @@ struct Wanted {
 // What came; read-only.
 struct FetchedFile {
   base::UniqueFd fd;
+  IngestName name;
   uint64_t size = 0;
   schema::Descriptor::MediaType media_type = schema::Descriptor::MediaType::UNKNOWN;
 };
@@ -31,7 +33,7 @@ using FetchBegun = std::function<void(const std::vector<FetchedFile>&)>;
 
 // CANCELLED where the pull is or becomes abandoned, DEADLINE_EXCEEDED after the pull's own
 // deadline, which is checked with every call. Has a worker fetch them from the pull's registry and
-// repository, into files that have no name. What they hold is not verified; but the worker has
+// repository, into files that go with their names, unless kept. What they hold is not verified; but the worker has
 // ended, so nobody can change them any more.
 absl::StatusOr<std::vector<FetchedFile>> Fetch(Fiber& fiber, Broker& broker, Pull& pull,
                                                const std::vector<Wanted>& wanted,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,11 +22,28 @@ absl::StatusOr<std::vector<std::string>> ImportImages(Fiber& fiber, Broker& brok
 // By id or by any of its names. Unknown is success. Its layers go with the last image or container that needs them.
 absl::Status RemoveImage(Fiber& fiber, Broker& broker, const std::string& name);
 
+// Removes the images that nothing names (tags) and no container uses; all: also those that have tags. Never one that is
+// pinned. And what checks have put aside. Returns the ids of those that went.
+enum class Prune { kUntagged, kAll };
+absl::StatusOr<std::vector<std::string>> PruneImages(Fiber& fiber, Broker& broker, Prune which);
+// Writes the image into archive, an empty file, by a worker. Returns its size. NOT_FOUND; FAILED_PRECONDITION: its layers
+// were not kept as they came; DATA_LOSS: one of them is damaged. What was written then is worth nothing.
+absl::StatusOr<uint64_t> ExportImage(Fiber& fiber, Broker& broker, const std::string& name,
+                                     int archive);
+// Whether the configuration asks that the image be kept: by a glob over its names, or as the sandbox image.
+bool IsPinned(const Broker& broker, schema::Image::Reader image);
+// DATA_LOSS: a layer of the image is missing, or a check found it damaged.
+absl::Status CheckLayersUsable(const Broker& broker, schema::Image::Reader image);
+
 // Deletes the layers that no image and no container needs.
 absl::Status CollectLayers(Fiber& fiber, Broker& broker);
-// Both, after a failed pull or import; what cannot be deleted now is logged and goes at the next start.
+// Lets go of what was kept for pulls that nobody has taken up again for a day.
+void DropExpiredPulls(Broker& broker);
+// All of it, after a failed pull or import; what cannot be deleted now is logged and goes at the next start.
 void CollectUnused(Fiber& fiber, Broker& broker);
 // Deletes the manifests and configurations that no image has.
 absl::Status CollectBlobs(Broker& broker);
+// The names of the blobs that images have.
+std::set<std::string> BlobsInUse(const State& state);
 
 }  // namespace bulkhead::broker

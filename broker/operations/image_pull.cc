@@ -1,3 +1,6 @@
+#include <map>
+#include <memory>
+
 #include "absl/strings/str_cat.h"
 #include "base/ids.h"
 #include "base/status.h"
@@ -5,6 +8,8 @@
 #include "broker/operations/fetch.h"
 #include "broker/operations/image.h"
 #include "broker/operations/image_record.h"
+#include "broker/operations/image_trust.h"
+#include "broker/operations/kept_blob.h"
 #include "broker/operations/layer.h"
 #include "validate/reference.h"
 
@@ -12,6 +17,7 @@ namespace bulkhead::broker {
 namespace {
 
 constexpr uint64_t kMaxDocumentBytes = 4 << 20;
+constexpr absl::Duration kKeepUnfinished = absl::Hours(24);
 
 struct ManifestFile {
   FetchedFile file;
@@ -73,17 +79,24 @@ absl::StatusOr<Record<schema::ManifestResult>> FetchConfig(Fiber& fiber, Broker&
   return config;
 }
 
-LayerFetch FetchOf(Broker& broker, Pull& pull, const std::string& digest, uint64_t size) {
-  return [&broker, &pull, digest, size](
+// The files that layers came in, by their digests, until it is known whether they are what they should be.
+using Arrived = std::map<std::string, IngestName>;
+
+LayerFetch FetchOf(Broker& broker, Pull& pull, std::shared_ptr<Arrived> arrived,
+                   const std::string& digest, uint64_t size) {
+  return [&broker, &pull, arrived, digest, size](
              Fiber& fiber, std::function<void(int)> begun) -> absl::StatusOr<base::UniqueFd> {
     BULKHEAD_ASSIGN_OR_RETURN(
         auto files,
         Fetch(fiber, broker, pull,
               {{.what = Wanted::What::kBlob, .name = digest, .max_bytes = size}},
               [&](const std::vector<FetchedFile>& coming) { begun(coming[0].fd.get()); }));
-    if (files[0].size == size) return std::move(files[0].fd);
-    return absl::DataLossError(
-        absl::StrCat("layer ", DigestText(digest), ": not as long as its manifest says"));
+    if (files[0].size != size) {
+      return absl::DataLossError(
+          absl::StrCat("layer ", DigestText(digest), ": not as long as its manifest says"));
+    }
+    if (broker.config.getKeepLayers()) (*arrived)[digest] = std::move(files[0].name);
+    return std::move(files[0].fd);
   };
 }
 
@@ -103,16 +116,43 @@ absl::Status FetchLayers(Fiber& fiber, Broker& broker, Pull& pull,
                          capnp::List<schema::Descriptor>::Reader layers,
                          capnp::List<schema::Digest>::Reader diff_ids) {
   std::vector<WantedLayer> wanted;
+  auto arrived = std::make_shared<Arrived>();
   for (unsigned i = 0; i < layers.size(); ++i) {
     std::string diff_id = DigestBytes(diff_ids[i]);
     if (broker.state.layers().contains(base::ToHex(diff_id))) continue;
     std::string digest = DigestBytes(layers[i].getDigest());
     uint64_t size = layers[i].getSize();
     wanted.push_back({.source = {.size = size, .digest = digest, .diff_id = diff_id},
-                      .fetch = FetchOf(broker, pull, digest, size)});
+                      .fetch = FetchOf(broker, pull, arrived, digest, size)});
   }
   ShowParts(broker, pull, layers, diff_ids);
-  return EnsureLayers(fiber, broker, std::move(wanted));
+  BULKHEAD_RETURN_IF_ERROR(EnsureLayers(fiber, broker, std::move(wanted)));
+  for (auto& [digest, name] : *arrived) BULKHEAD_RETURN_IF_ERROR(name.Keep(broker, digest));
+  return absl::OkStatus();
+}
+
+// Those of the layers as they came, or none where one of them is not kept.
+std::vector<std::string> KeptBlobs(Broker& broker, capnp::List<schema::Descriptor>::Reader layers) {
+  std::vector<std::string> digests;
+  for (auto layer : layers) {
+    digests.push_back(DigestBytes(layer.getDigest()));
+    if (!HasBlob(broker, digests.back())) return {};
+  }
+  return digests;
+}
+
+// Keeps what the pull needs from being collected, also by the next broker, where this one does not come to its end.
+absl::Status KeepForPull(Broker& broker, const Pull& pull, const ManifestFile& manifest,
+                         capnp::List<schema::Digest>::Reader diff_ids) {
+  PullLease lease{.expires_at_ns = WallClockNs() + absl::ToInt64Nanoseconds(kKeepUnfinished)};
+  auto parsed = manifest.parsed.read().getManifest();
+  lease.digests.insert(base::ToHex(manifest.digest));
+  lease.digests.insert(base::ToHex(DigestBytes(parsed.getConfig().getDigest())));
+  for (auto layer : parsed.getLayers()) {
+    lease.digests.insert(base::ToHex(DigestBytes(layer.getDigest())));
+  }
+  for (auto diff_id : diff_ids) lease.digests.insert(base::ToHex(DigestBytes(diff_id)));
+  return broker.state.SavePull(validate::FormatReference(pull.reference.read()), std::move(lease));
 }
 
 ImageNames NamesOf(schema::ImageReference::Reader reference, const std::string& digest) {
@@ -135,29 +175,39 @@ absl::StatusOr<std::string> FetchImage(Fiber& fiber, Broker& broker, Pull& pull)
   std::string named_digest;
   BULKHEAD_ASSIGN_OR_RETURN(ManifestFile manifest,
                             ResolveManifest(fiber, broker, pull, &named_digest));
+  BULKHEAD_ASSIGN_OR_RETURN(
+      auto evidence,
+      RequireSignature(fiber, broker, pull.reference.read(), {named_digest, manifest.digest},
+                       RegistrySignatures(fiber, broker, pull)));
   auto parsed = manifest.parsed.read().getManifest();
   BULKHEAD_ASSIGN_OR_RETURN(auto config, FetchConfig(fiber, broker, pull, parsed.getConfig()));
   auto image = config.read().getConfig();
   if (image.getDiffIds().size() != parsed.getLayers().size()) {
     return absl::InvalidArgumentError("image: manifest and configuration differ in layers");
   }
+  BULKHEAD_RETURN_IF_ERROR(KeepForPull(broker, pull, manifest, image.getDiffIds()));
   BULKHEAD_RETURN_IF_ERROR(
       FetchLayers(fiber, broker, pull, parsed.getLayers(), image.getDiffIds()));
   Document document{.fd = manifest.file.fd.get(), .size = manifest.file.size};
   BULKHEAD_RETURN_IF_ERROR(StoreDocument(broker, document, manifest.digest));
   std::string config_digest = DigestBytes(parsed.getConfig().getDigest());
-  BULKHEAD_RETURN_IF_ERROR(NameImage(broker, config_digest, image, TotalSize(parsed),
-                                     manifest.digest, NamesOf(pull.reference.read(), named_digest)));
+  ImageNames names = NamesOf(pull.reference.read(), named_digest);
+  names.layer_blobs = KeptBlobs(broker, parsed.getLayers());
+  if (evidence.has_value()) names.evidence.push_back(*std::move(evidence));
+  BULKHEAD_RETURN_IF_ERROR(
+      NameImage(broker, config_digest, image, TotalSize(parsed), manifest.digest, names));
   return DigestText(config_digest);
 }
 
 }  // namespace
 
 absl::StatusOr<std::string> PullImage(Fiber& fiber, Broker& broker, Pull& pull) {
+  BULKHEAD_RETURN_IF_ERROR(CheckNameAllowed(broker, pull.reference.read()));
   absl::StatusOr<std::string> id = [&] {
     auto pinned = broker.PinLayers();
     return FetchImage(fiber, broker, pull);
   }();
+  broker.state.ForgetPull(validate::FormatReference(pull.reference.read())).IgnoreError();
   if (!id.ok()) CollectUnused(fiber, broker);
   return id;
 }

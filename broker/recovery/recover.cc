@@ -144,6 +144,7 @@ void RecoverPod(Fiber& fiber, Broker& broker, const PodPtr& pod) {
 void Recover(Fiber& fiber, Broker& broker) {
   ClearIngest(broker);
   ForgetUnwritten(broker);
+  DropExpiredPulls(broker);
   // Copies: destroying one takes it out of the map.
   std::map<std::string, ContainerPtr> containers = broker.state.containers();
   for (const auto& [id, container] : containers) RecoverContainer(fiber, broker, container);

@@ -113,9 +113,39 @@ absl::Status State::LoadAll() {
       continue;
     }
     if (numbers.size() == 3) layer.written_in_boot = numbers[2];
+    layer.seal = row.extra;
     layers_[row.id] = layer;
   }
+  return LoadPulls();
+}
+
+absl::Status State::LoadPulls() {
+  BULKHEAD_ASSIGN_OR_RETURN(std::vector<Row> pulls, store_->Load(Table::kPulls));
+  for (const Row& row : pulls) {
+    std::vector<std::string> words = absl::StrSplit(row.record, ' ');
+    PullLease lease;
+    if (!absl::SimpleAtoi(words[0], &lease.expires_at_ns)) {
+      ReportBadRow("pulls", row, absl::DataLossError("no time"));
+      continue;
+    }
+    lease.digests.insert(words.begin() + 1, words.end());
+    pulls_[row.id] = std::move(lease);
+  }
   return absl::OkStatus();
+}
+
+absl::Status State::SavePull(const std::string& name, PullLease lease) {
+  std::string record = absl::StrCat(lease.expires_at_ns);
+  for (const std::string& digest : lease.digests) absl::StrAppend(&record, " ", digest);
+  BULKHEAD_RETURN_IF_ERROR(
+      store_->Put(Table::kPulls, {.id = name, .record = record}, Durability::kProcess));
+  pulls_[name] = std::move(lease);
+  return absl::OkStatus();
+}
+
+absl::Status State::ForgetPull(const std::string& name) {
+  if (pulls_.erase(name) == 0) return absl::OkStatus();
+  return store_->Delete(Table::kPulls, name, Durability::kProcess);
 }
 
 absl::Status State::Save(const PodPtr& pod) {
@@ -154,7 +184,8 @@ absl::Status State::SaveLayer(const std::string& diff_id_hex, LayerObject layer)
       Table::kLayers,
       {.id = diff_id_hex,
        .record =
-           absl::StrCat(layer.bytes, " ", layer.inodes, written ? "" : " ", layer.written_in_boot)},
+           absl::StrCat(layer.bytes, " ", layer.inodes, written ? "" : " ", layer.written_in_boot),
+       .extra = layer.seal},
       written ? Durability::kPower : Durability::kProcess));
   layers_[diff_id_hex] = layer;
   return absl::OkStatus();

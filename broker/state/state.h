@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,15 @@ struct LayerObject {
   // Not empty: it may not be on the disk yet. The boot, in hex, in which it was made: after another
   // one it is no layer.
   std::string written_in_boot = {};
+  std::string seal;      // what a check worker hashed it to after it was unpacked, 32 bytes; empty: not yet
+  bool damaged = false;  // found to be so by a check since the start: nothing may use it
+};
+
+// What a pull needs, kept for it although no image has it yet: a pull that is cut off is resumed by the next one of the
+// same name, with all that was verified until then.
+struct PullLease {
+  int64_t expires_at_ns = 0;        // wall clock
+  std::set<std::string> digests;    // hex, of blobs and of layers
 };
 
 class State {
@@ -80,6 +90,10 @@ class State {
   absl::Status Forget(const ContainerPtr& container);
   absl::Status ForgetImage(const std::string& id);
   absl::Status ForgetLayer(const std::string& diff_id_hex);
+  absl::Status SavePull(const std::string& name, PullLease lease);
+  absl::Status ForgetPull(const std::string& name);
+  // Of a layer that is known. Not stored: the next check finds it again.
+  void MarkLayerDamaged(const std::string& diff_id_hex) { layers_[diff_id_hex].damaged = true; }
 
   // By id or a unique prefix of one. NOT_FOUND names the id; INVALID_ARGUMENT: no id at all, or
   // several fit.
@@ -101,6 +115,7 @@ class State {
   const std::map<std::string, ContainerPtr>& containers() const { return containers_; }
   const std::map<std::string, Record<schema::Image>>& images() const { return images_; }
   const std::map<std::string, LayerObject>& layers() const { return layers_; }
+  const std::map<std::string, PullLease>& pulls() const { return pulls_; }
 
  private:
   explicit State(std::unique_ptr<Store> store) : store_(std::move(store)) {}
@@ -109,6 +124,7 @@ class State {
   void Publish(Events::Kind kind, const std::string& id, absl::string_view pod_id);
   void Observe(PodObject& pod);
   void Observe(ContainerObject& container);
+  absl::Status LoadPulls();
 
   std::unique_ptr<Store> store_;
   std::map<std::string, PodPtr> pods_;
@@ -116,6 +132,7 @@ class State {
   std::map<std::string, Record<schema::Image>> images_;
   std::map<std::string, LayerObject> layers_;
   Events events_;
+  std::map<std::string, PullLease> pulls_;
 };
 
 // What a retried request is recognised by.

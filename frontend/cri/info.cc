@@ -9,12 +9,6 @@ namespace {
 
 using nlohmann::json;
 
-json Texts(capnp::List<capnp::Text>::Reader in) {
-  json out = json::array();
-  for (const auto text : in) out.push_back(String(text));
-  return out;
-}
-
 json Digests(capnp::List<schema::Digest>::Reader in) {
   json out = json::array();
   for (const auto digest : in) {
@@ -53,31 +47,6 @@ std::string ContainerInfo(schema::Container::Reader container, capnp::Data::Read
   json spec = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (spec.is_object()) info["runtimeSpec"] = std::move(spec);
   return InfoText(info);
-}
-
-std::string ImageInfo(schema::Image::Reader image) {
-  const auto in = image.getConfig();
-  json config = {{"Entrypoint", Texts(in.getEntrypoint())},
-                 {"Cmd", Texts(in.getCmd())},
-                 {"WorkingDir", String(in.getWorkingDir())},
-                 {"User", String(in.getUser())},
-                 {"StopSignal", String(in.getStopSignal())},
-                 {"Env", json::array()},
-                 {"Labels", json::object()},
-                 {"Volumes", json::object()}};
-  for (const auto env : in.getEnv()) {
-    config["Env"].push_back(absl::StrCat(String(env.getKey()), "=", String(env.getValue())));
-  }
-  for (const auto label : in.getLabels()) {
-    config["Labels"][String(label.getKey())] = String(label.getValue());
-  }
-  for (const auto volume : in.getVolumes()) config["Volumes"][String(volume)] = json::object();
-  return InfoText({{"imageSpec",
-                    {{"os", String(in.getOs())},
-                     {"architecture", String(in.getArchitecture())},
-                     {"variant", String(in.getVariant())},
-                     {"config", std::move(config)},
-                     {"rootfs", {{"type", "layers"}, {"diff_ids", Digests(in.getDiffIds())}}}}}});
 }
 
 }  // namespace bulkhead::frontend

@@ -17,6 +17,9 @@ std::string InfoText(const nlohmann::json& info);
 std::string PodInfo(schema::Pod::Reader pod);
 // specification: its config.json, or empty.
 std::string ContainerInfo(schema::Container::Reader container, capnp::Data::Reader specification);
-std::string ImageInfo(schema::Image::Reader image);
+// The names in it are those that containerd and crictl use: chainID, imageSpec. config, manifest:
+// the documents as they came, or empty; what is no JSON is left out.
+std::string ImageInfo(schema::Image::Reader image, const std::string& config,
+                      const std::string& manifest);
 
 }  // namespace bulkhead::frontend

@@ -34,6 +34,22 @@ struct AdminPull {
   std::vector<Part> parts;
 };
 
+struct AdminFinding {
+  std::string kind;  // "image", "blob", "layer", "leftover"
+  std::string object;
+  std::string problem;
+  std::string repair;
+  bool repaired = false;
+};
+
+struct AdminCheckReport {
+  uint32_t images = 0;
+  uint32_t blobs = 0;
+  uint32_t layers = 0;
+  uint64_t bytes = 0;
+  std::vector<AdminFinding> findings;
+};
+
 // Each call connects to the admin socket (run_dir/admin.sock), asks once and ends; UNAVAILABLE
 // where nobody answers, DEADLINE_EXCEEDED after the call's own time. They run an event loop of
 // their own, so not from within one.
@@ -43,6 +59,12 @@ struct AdminPull {
 absl::StatusOr<std::vector<std::string>> AdminImport(const std::string& socket,
                                                      base::UniqueFd archive,
                                                      const schema::ImageReference::Reader* name);
+// Ids of the images that went. all: those that have tags as well.
+absl::StatusOr<std::vector<std::string>> AdminPrune(const std::string& socket, bool all);
+// archive: an empty file, open for writing. image: an id, or a normalised name. Returns its size.
+absl::StatusOr<uint64_t> AdminExport(const std::string& socket, const std::string& image,
+                                     base::UniqueFd archive);
+absl::StatusOr<AdminCheckReport> AdminCheck(const std::string& socket, bool repair);
 absl::StatusOr<AdminCounts> AdminStatus(const std::string& socket);
 // Calls each for every operation on the pod or container that the broker remembers, oldest first.
 // id: or a prefix of it; empty: all.

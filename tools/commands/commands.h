@@ -18,6 +18,7 @@ int RunRun(Words words);
 int RunImage(Words words);
 int RunStatus(Words words);
 int RunAudit(Words words);
+int RunCheck(Words words);
 int RunTrace(Words words);
 int RunPrivileges(Words words);
 int RunConfig(Words words);

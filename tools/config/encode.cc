@@ -104,6 +104,12 @@ void EncodeConfig(const Settings& settings, const Host& host, const FoundRuntime
   out.initStreaming().setForwardToNode(settings.streaming.forward_to_node);
   out.setSandboxImage(settings.sandbox_image);
   out.setRuntimeUserAgent(kUserAgent);
+  out.setKeepLayers(settings.keep_layers);
+  auto pinned = out.initPinnedImages(settings.pinned_images.size());
+  for (size_t i = 0; i < settings.pinned_images.size(); ++i) {
+    pinned.set(i, settings.pinned_images[i]);
+  }
+  EncodeImagePolicy(settings.image_policy, out.initImagePolicy());
 }
 
 absl::StatusOr<base::UniqueFd> ConfigMemfd(capnp::MessageBuilder& message) {

@@ -19,6 +19,9 @@ using FoundRuntimes = std::map<std::string, FoundRuntime>;
 void EncodeConfig(const Settings& settings, const Host& host, const FoundRuntimes& runtimes,
                   schema::Config::Builder out);
 
+// The policy with its hash.
+void EncodeImagePolicy(const ImagePolicySettings& policy, schema::ImagePolicy::Builder out);
+
 // One encoded configuration as a sealed memfd (a Cap'n Proto message in stream form).
 absl::StatusOr<base::UniqueFd> ConfigMemfd(capnp::MessageBuilder& message);
 

@@ -11,6 +11,23 @@ absl::Status ApplyFile(const std::string& file, Settings* settings) {
   return ApplyToml(text, file, settings);
 }
 
+// Only the default policy may be missing: one that was named and is gone must not mean "all is
+// allowed".
+absl::Status ApplyPolicy(Settings* settings) {
+  bool named = !settings->policy_file.empty();
+  std::string file = named ? settings->policy_file : kDefaultPolicyFile;
+  absl::StatusOr<std::string> text = ReadOwnedFile(file, kMaxConfigFileBytes);
+  if (!named && absl::IsNotFound(text.status())) return absl::OkStatus();
+  if (!text.ok()) return text.status();
+  BULKHEAD_RETURN_IF_ERROR(ApplyPolicyToml(*text, file, settings));
+  for (ImageRuleSettings& rule : settings->image_policy.rules) {
+    for (const std::string& key : rule.key_files) {
+      BULKHEAD_ASSIGN_OR_RETURN(rule.keys.emplace_back(), ReadOwnedFile(key, kMaxConfigFileBytes));
+    }
+  }
+  return base::Annotate(CheckImagePolicy(settings->image_policy), file);
+}
+
 }  // namespace
 
 absl::StatusOr<Settings> LoadSettings(const std::string& file) {
@@ -25,6 +42,7 @@ absl::StatusOr<Settings> LoadSettings(const std::string& file) {
   for (const std::string& name : names.value_or(std::vector<std::string>())) {
     BULKHEAD_RETURN_IF_ERROR(ApplyFile(absl::StrCat(directory, "/", name), &settings));
   }
+  BULKHEAD_RETURN_IF_ERROR(ApplyPolicy(&settings));
   BULKHEAD_RETURN_IF_ERROR(base::Annotate(CheckSettings(settings), main));
   return settings;
 }

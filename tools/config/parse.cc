@@ -6,8 +6,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/types/span.h"
 #include "base/status.h"
+#include "tools/config/keys.h"
 #include "tools/config/layers.h"
 #include "tools/config/settings.h"
 #include "tools/config/value.h"
@@ -22,23 +22,6 @@ constexpr size_t kMaxCdiSpecDirs = 8;
 // What the root and run directories hold besides one directory a runtime.
 constexpr std::array<absl::string_view, 8> kReservedNames = {
     "audit", "state", "blobs", "ingest", "layers", "containers", "pods", "monitor"};
-
-// One known key and what it does to T; a key that no row names is an error.
-template <typename T>
-struct Key {
-  absl::string_view name;
-  absl::Status (*apply)(const Value& value, T* target);
-};
-
-template <typename T>
-absl::Status ApplyTable(const Value& table, absl::Span<const Key<T>> keys, T* target) {
-  return table.EachEntry([&](absl::string_view name, const Value& value) {
-    for (const Key<T>& key : keys) {
-      if (key.name == name) return key.apply(value, target);
-    }
-    return value.Error("unknown key");
-  });
-}
 
 bool IsRuntimeName(absl::string_view name) {
   if (name.empty() || name.size() > kMaxRuntimeNameBytes) return false;
@@ -228,6 +211,15 @@ absl::Status ApplyStreaming(const Value& value, Settings* settings) {
   return ApplyTable<StreamingSettings>(value, kStreamingKeys, &settings->streaming);
 }
 
+constexpr Key<Settings> kImagesKeys[] = {
+    {"keep_layers", [](const Value& v, Settings* s) { return v.Flag(&s->keep_layers); }},
+    {"pinned", [](const Value& v, Settings* s) { return v.Globs(&s->pinned_images); }},
+};
+
+absl::Status ApplyImages(const Value& value, Settings* settings) {
+  return ApplyTable<Settings>(value, kImagesKeys, settings);
+}
+
 constexpr Key<Settings> kTopKeys[] = {
     {"audit", ApplyAudit},
     {"root_dir", [](const Value& v, Settings* s) { return v.Path(&s->root_dir); }},
@@ -245,6 +237,8 @@ constexpr Key<Settings> kTopKeys[] = {
     {"image_rule_presets", ApplyImageRulePresets},
     {"seccomp_root", [](const Value& v, Settings* s) { return v.Path(&s->seccomp_root); }},
     {"cdi", ApplyCdi},
+    {"images", ApplyImages},
+    {"policy_file", [](const Value& v, Settings* s) { return v.Path(&s->policy_file); }},
 };
 
 bool Contains(absl::string_view outer, absl::string_view inner) {

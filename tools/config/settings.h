@@ -14,6 +14,7 @@
 namespace bulkhead::tools {
 
 inline constexpr char kDefaultConfigFile[] = "/etc/bulkhead/config.toml";
+inline constexpr char kDefaultPolicyFile[] = "/etc/bulkhead/policy.toml";
 inline constexpr size_t kMaxConfigFileBytes = 1 << 20;
 
 struct RuntimeSettings {
@@ -52,6 +53,18 @@ struct StreamingSettings {
   std::string tls_cert;  // absolute, clean; empty: no TLS
   std::string tls_key;
   bool forward_to_node = false;
+// The policy's table [images]: schema/policy.capnp.
+struct ImageRuleSettings {
+  std::string match;
+  std::string action;
+  std::vector<std::string> key_files;
+  std::vector<std::string> keys;  // what the files hold
+  std::vector<std::string> identities;
+};
+
+struct ImagePolicySettings {
+  std::string default_action = "allow";
+  std::vector<ImageRuleSettings> rules;
 };
 
 // What the file says, with the defaults where it says nothing.
@@ -75,6 +88,10 @@ struct Settings {
   std::vector<std::string> cdi_hooks;
   LayerSettings layers;
   StreamingSettings streaming;
+  bool keep_layers = true;                 // as they came, for export
+  std::vector<std::string> pinned_images;  // globs
+  std::string policy_file;                 // empty: the default one, which may be missing
+  ImagePolicySettings image_policy;
 };
 
 // The rules of a preset; empty: there is none of that name.
@@ -87,11 +104,16 @@ absl::Status CheckImageRules(const Settings& settings);
 // Reads file, then file + ".d/*.toml" in name order: a later value replaces an earlier one, tables
 // are merged. file empty: the default one, which may be missing. Each file must belong to root (or
 // the caller) and be writable by nobody else. INVALID_ARGUMENT: "file:line: key 'a.b': cause";
-// NOT_FOUND: no such file.
+// NOT_FOUND: no such file. Then the policy file, in the same way.
 absl::StatusOr<Settings> LoadSettings(const std::string& file);
 
 // Applies one file's text onto settings. file is for messages.
 absl::Status ApplyToml(absl::string_view text, const std::string& file, Settings* settings);
+
+// The same for the policy file. The keys that it names are read by LoadSettings.
+absl::Status ApplyPolicyToml(absl::string_view text, const std::string& file, Settings* settings);
+// Whether each rule is complete, and its keys (read already) are public keys that can sign.
+absl::Status CheckImagePolicy(const ImagePolicySettings& policy);
 
 // What can only be said of the whole: the default runtime exists, the directories are apart.
 absl::Status CheckSettings(const Settings& settings);

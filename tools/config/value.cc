@@ -9,6 +9,7 @@
 #include "absl/strings/strip.h"
 #include "base/clean_path.h"
 #include "base/status.h"
+#include "security/policy/glob.h"
 
 namespace bulkhead::tools {
 namespace {
@@ -141,6 +142,19 @@ absl::Status Value::Uids(std::vector<uint32_t>* out) const {
     }
     out->push_back(static_cast<uint32_t>(number->get()));
     return absl::OkStatus();
+  });
+}
+
+absl::Status Value::Glob(std::string* out) const {
+  BULKHEAD_RETURN_IF_ERROR(Text(out));
+  absl::Status good = security::CheckGlob(*out);
+  return good.ok() ? good : Error(good.message());
+}
+
+absl::Status Value::Globs(std::vector<std::string>* out) const {
+  out->clear();
+  return EachElement([out](absl::string_view, const Value& element) {
+    return element.Glob(&out->emplace_back());
   });
 }
 

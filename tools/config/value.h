@@ -39,6 +39,9 @@ class Value {
   absl::Status Paths(std::vector<std::string>* out) const;
   absl::Status Port(uint16_t* out) const;  // 0 to 65535
   absl::Status Uids(std::vector<uint32_t>* out) const;
+  // Globs over image names (security/policy/glob.h).
+  absl::Status Glob(std::string* out) const;
+  absl::Status Globs(std::vector<std::string>* out) const;
   // "host", "host:port", "[v6]:port" in lower case.
   absl::Status HostPort(std::string* out) const;
 
