@@ -376,9 +376,7 @@ TEST_F(Wire, ManyCallsAtOnceGetTheirOwnAnswers) {
 
 const std::set<std::string>& LaterRpcs() {
   static const std::set<std::string> names = {"StreamPodSandboxes",
-                                              "UpdatePodSandboxResources",
                                               "StreamContainers",
-                                              "UpdateContainerResources",
                                               "ReopenContainerLog",
                                               "Exec",
                                               "Attach",

@@ -72,4 +72,12 @@ interface Broker {
   portForward @20 (podId :Text, ports :List(UInt16)) -> (status :Common.Status, url :Text);
   # ports: those that a client without SPDY gets. PERMISSION_DENIED: the pod is on the node's network, and the
   # configuration does not allow that.
+
+  updatePodResources @21 (id :Text, overhead :C.Resources, resources :C.Resources)
+      -> (status :Common.Status);
+  # What the pod may use in all. Changes the pod's cgroup only where the broker had it made: kubelet has changed its
+  # own already. 0 and empty: as it is. FAILED_PRECONDITION: not ready.
+  updateContainerResources @22 (id :Text, resources :C.Resources) -> (status :Common.Status);
+  # All of it or nothing; 0 and empty: as it is. oomScoreAdj is of the next start. INVALID_ARGUMENT: names the field;
+  # FAILED_PRECONDITION: not running, or it uses more memory than it would have.
 }

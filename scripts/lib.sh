@@ -13,6 +13,8 @@ packages=(
   libssl-dev libcurl4-openssl-dev nlohmann-json3-dev libtomlplusplus-dev
   libabsl-dev libsqlite3-dev libseccomp-dev libcap-dev libarchive-dev zlib1g-dev libzstd-dev
   libssl-dev libcurl4-openssl-dev nlohmann-json3-dev libtomlplusplus-dev libboost-dev
+  libabsl-dev libsqlite3-dev libseccomp-dev libcap-dev libarchive-dev zlib1g-dev libzstd-dev
+  libssl-dev libcurl4-openssl-dev nlohmann-json3-dev libtomlplusplus-dev libsystemd-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   crun containernetworking-plugins iptables iproute2
   busybox-static docker-registry erofs-utils python3 ca-certificates

@@ -36,6 +36,8 @@ enum class Kind : uint32_t {
   kPack = 50,
   kSync = 51,
   kDial = 25,
+  kCgroup = 60,
+  kUnit = 61,
 };
 
 struct Cap {
@@ -208,6 +210,8 @@ extern const Profile kPackProfile;
 extern const Profile kSyncProfile;
 extern const Profile kStreamingProfile;
 extern const Profile kDialProfile;
+extern const Profile kCgroupProfile;
+extern const Profile kUnitProfile;
 
 // Fixed uids, below the range that dynamic users take; packaging reserves them by name.
 inline constexpr uid_t kFrontendUid = 59101;

@@ -7,7 +7,8 @@
 #include "schema/pod.capnp.h"
 #include "schema/worker/launch.capnp.h"
 
-// Pure functions from a request, an image and the configuration to what is to be done. No I/O, no state.
+// Pure functions from a request, an image and the configuration to what is to be done. No I/O, no
+// state.
 namespace bulkhead::broker {
 
 struct ContainerInputs {
@@ -29,17 +30,17 @@ absl::Status PlanExec(schema::ContainerSpec::Reader spec, capnp::List<capnp::Tex
 // Makes it one with a terminal, whose programs want to know its kind.
 void PlanTerminal(schema::Process::Builder process);
 
-// Where the container's cgroup goes: "<parent>/<id>", or "<slice>:bulkhead:<id>" with the systemd driver.
-std::string PlanCgroup(schema::Config::Reader node, schema::PodConfig::Reader pod,
-                       absl::string_view container_id);
+// Where the container's cgroup goes: "<pod's>/<id>", or "<pod's slice>:bulkhead:<id>" with the
+// systemd driver.
+std::string PlanCgroup(schema::Pod::Reader pod, absl::string_view container_id);
 
 struct RuntimeChoice {
   std::string name;
   std::string path;
   const char* rule;  // "handler" or "default"
 };
-// The pod's handler, else the default; never a fallback. INVALID_ARGUMENT: no such handler; FAILED_PRECONDITION: its
-// program is missing; UNIMPLEMENTED: its type.
+// The pod's handler, else the default; never a fallback. INVALID_ARGUMENT: no such handler;
+// FAILED_PRECONDITION: its program is missing; UNIMPLEMENTED: its type.
 absl::StatusOr<RuntimeChoice> ChooseRuntime(schema::Config::Reader node, absl::string_view handler);
 
 // "SIGTERM", "TERM", "15" to 15; 0 for anything else.

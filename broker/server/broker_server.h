@@ -33,6 +33,8 @@ class BrokerServer final : public schema::Broker::Server {
   kj::Promise<void> listImages(ListImagesContext context) override;
   kj::Promise<void> removeImage(RemoveImageContext context) override;
   kj::Promise<void> imageFsInfo(ImageFsInfoContext context) override;
+  kj::Promise<void> updatePodResources(UpdatePodResourcesContext context) override;
+  kj::Promise<void> updateContainerResources(UpdateContainerResourcesContext context) override;
 
  private:
   Broker& broker_;

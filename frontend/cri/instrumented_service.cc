@@ -107,7 +107,7 @@ class Runtime final : public v1::RuntimeService::Service {
   BULKHEAD_RPC(PodSandboxStatus, Noise::kQuiet)
   BULKHEAD_RPC(ListPodSandbox, Noise::kQuiet)
   BULKHEAD_LATER_STREAM(StreamPodSandboxes, StreamPodSandboxesRequest, StreamPodSandboxesResponse)
-  BULKHEAD_LATER(UpdatePodSandboxResources)
+  BULKHEAD_RPC(UpdatePodSandboxResources, Noise::kNormal)
 
   BULKHEAD_RPC(CreateContainer, Noise::kNormal)
   BULKHEAD_RPC(StartContainer, Noise::kNormal)
@@ -116,7 +116,7 @@ class Runtime final : public v1::RuntimeService::Service {
   BULKHEAD_RPC(ListContainers, Noise::kQuiet)
   BULKHEAD_LATER_STREAM(StreamContainers, StreamContainersRequest, StreamContainersResponse)
   BULKHEAD_RPC(ContainerStatus, Noise::kQuiet)
-  BULKHEAD_LATER(UpdateContainerResources)
+  BULKHEAD_RPC(UpdateContainerResources, Noise::kNormal)
   BULKHEAD_LATER(ReopenContainerLog)
 
   BULKHEAD_RPC(ExecSync, Noise::kNormal)

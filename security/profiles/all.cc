@@ -27,6 +27,8 @@ constexpr const Profile* kAll[] = {
     &kDialProfile,
     &kPackProfile,
     &kSyncProfile,
+    &kCgroupProfile,
+    &kUnitProfile,
 };
 
 }  // namespace

@@ -191,6 +191,13 @@ absl::Status ApplyStreaming(const Value& value, Settings* settings) {
   return ApplyTable<StreamingSettings>(value, kStreamingKeys, &settings->streaming);
 }
 
+absl::Status ApplyCgroupDriver(const Value& value, Settings* settings) {
+  std::string* driver = &settings->cgroup_driver;
+  BULKHEAD_RETURN_IF_ERROR(value.Text(driver));
+  if (*driver == "auto" || *driver == "cgroupfs" || *driver == "systemd") return absl::OkStatus();
+  return value.Error("must be \"auto\", \"cgroupfs\" or \"systemd\"");
+}
+
 constexpr Key<Settings> kTopKeys[] = {
     {"audit", ApplyAudit},
     {"root_dir", [](const Value& v, Settings* s) { return v.Path(&s->root_dir); }},
@@ -204,6 +211,7 @@ constexpr Key<Settings> kTopKeys[] = {
     {"streaming", ApplyStreaming},
     {"allowed_uids", [](const Value& v, Settings* s) { return v.Uids(&s->allowed_uids); }},
     {"sandbox_image", [](const Value& v, Settings* s) { return v.Text(&s->sandbox_image); }},
+    {"cgroup_driver", ApplyCgroupDriver},
 };
 
 bool Contains(absl::string_view outer, absl::string_view inner) {

@@ -65,6 +65,7 @@ struct Settings {
   bool audit_proceed = false;  // do what cannot be recorded
   LayerSettings layers;
   StreamingSettings streaming;
+  std::string cgroup_driver = "auto";  // "auto", "cgroupfs" or "systemd"
 };
 
 // Reads file, then file + ".d/*.toml" in name order: a later value replaces an earlier one, tables
