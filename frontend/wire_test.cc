@@ -472,9 +472,7 @@ TEST_F(Wire, AStreamedListHasTheListsEntries) {
 // --- Every RPC of the interface ---
 
 const std::set<std::string>& LaterRpcs() {
-  static const std::set<std::string> names = {"UpdatePodSandboxResources",
-                                              "UpdateContainerResources", "CheckpointContainer",
-                                              "CheckpointPod", "RestorePod"};
+  static const std::set<std::string> names = {"CheckpointContainer", "CheckpointPod", "RestorePod"};
   return names;
 }
 

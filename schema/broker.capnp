@@ -102,4 +102,12 @@ interface Broker {
   # last: number of the last of them. DATA_LOSS: the caller was too slow, and events are lost; the
   # subscription has ended, and a new one tells the whole state again.
   unsubscribe @26 (id :UInt64) -> (status :Common.Status);
+
+  updatePodResources @27 (id :Text, overhead :C.Resources, resources :C.Resources)
+      -> (status :Common.Status);
+  # What the pod may use in all. Changes the pod's cgroup only where the broker had it made: kubelet has changed its
+  # own already. 0 and empty: as it is. FAILED_PRECONDITION: not ready.
+  updateContainerResources @28 (id :Text, resources :C.Resources) -> (status :Common.Status);
+  # All of it or nothing; 0 and empty: as it is. oomScoreAdj is of the next start. INVALID_ARGUMENT: names the field;
+  # FAILED_PRECONDITION: not running, or it uses more memory than it would have.
 }

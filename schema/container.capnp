@@ -5,6 +5,7 @@ using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("bulkhead::schema");
 using Common = import "/schema/common.capnp";
 using P = import "/schema/pod.capnp";
+using Resources = import "/schema/resources.capnp".Resources;
 
 struct ContainerConfig {
   # CRI ContainerConfig, decoded and validated by the frontend, validated again by the broker.
@@ -50,25 +51,6 @@ struct Device {
   containerPath @0 :Text;
   hostPath @1 :Text;
   permissions @2 :Text;      # a subset of "rwm"
-}
-
-struct Resources {
-  # CRI LinuxContainerResources. 0 everywhere: not set.
-  cpuPeriod @0 :Int64;       # microseconds
-  cpuQuota @1 :Int64;        # microseconds per period
-  cpuShares @2 :Int64;
-  memoryLimit @3 :Int64;     # bytes
-  oomScoreAdj @4 :Int64;
-  cpusetCpus @5 :Text;
-  cpusetMems @6 :Text;
-  memorySwapLimit @7 :Int64; # bytes, memory plus swap
-  hugepageLimits @8 :List(HugepageLimit);
-  unified @9 :List(Common.Label);
-}
-
-struct HugepageLimit {
-  pageSize @0 :Text;         # "2MB", "1GB"
-  limit @1 :UInt64;          # bytes
 }
 
 struct SecurityProfile {
@@ -149,6 +131,8 @@ struct Container {
 
   lostLogBytes @20 :UInt64;
   # Output that could not be written to the log (disk full).
+
+  resources @23 :Resources;  # as they are now: an update changes them and leaves config alone
 
   enum State { created @0; running @1; exited @2; unknown @3; }
 }

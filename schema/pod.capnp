@@ -4,6 +4,7 @@
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("bulkhead::schema");
 using Common = import "/schema/common.capnp";
+using Resources = import "/schema/resources.capnp".Resources;
 
 enum NamespaceMode {
   # As CRI's NamespaceMode, with its numbers.
@@ -37,6 +38,9 @@ struct PodConfig {
   handler @18 :Text;         # runtime handler; empty: by image, else the default
   userNamespace @19 :NamespaceMode = node;
   # Only node for now: a pod user namespace is refused.
+  overhead @20 :Resources;
+  resources @21 :Resources;
+  # Of all containers together, without the overhead.
 }
 
 struct PodIdentity {
@@ -65,6 +69,10 @@ struct Pod {
   bootId @5 :Data;           # kernel boot id when the sandbox was made; another one now means a reboot
   cniRecord @6 :Data;
   # What the unprivileged CNI worker needs to undo the network (its own encoding, opaque here).
+
+  cgroup @7 :Text;           # path below each hierarchy, or with the systemd driver the slice's name
+  overhead @8 :Resources;  # as they are now: an update changes them and leaves config alone
+  resources @9 :Resources;
 
   enum State { ready @0; notReady @1; }
 }

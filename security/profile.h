@@ -45,6 +45,8 @@ enum class Kind : uint32_t {
   kVerify = 34,
   kCheck = 35,
   kExport = 36,
+  kCgroup = 37,
+  kUnit = 38,
 };
 
 struct Cap {
@@ -228,6 +230,8 @@ extern const Profile kUsageProfile;
 extern const Profile kVerifyProfile;
 extern const Profile kCheckProfile;
 extern const Profile kExportProfile;
+extern const Profile kCgroupProfile;
+extern const Profile kUnitProfile;
 
 // Fixed uids, below the range that dynamic users take; packaging reserves them by name.
 inline constexpr uid_t kFrontendUid = 59101;

@@ -27,7 +27,8 @@ namespace {
 using ipc::SpawnEvent;
 using ipc::SpawnReply;
 
-constexpr absl::Duration kPatience = absl::Seconds(10);  // for all of them
+constexpr absl::Duration kPatience =
+    absl::Seconds(60);  // for all of them, on a node that is busy starting
 
 bool IsWorker(const Profile& profile) {
   return profile.kind >= Kind::kFetch && profile.kind != Kind::kMonitor;

@@ -121,30 +121,6 @@ bool IsCgroupFile(absl::string_view text) {
          });
 }
 
-absl::Status CheckResources(Resources::Reader resources) {
-  const std::string base = "config.linux.resources";
-  BULKHEAD_RETURN_IF_ERROR(CheckRanges(base, resources));
-  BULKHEAD_RETURN_IF_ERROR(CheckCpuset(base + ".cpuset_cpus", View(resources.getCpusetCpus())));
-  BULKHEAD_RETURN_IF_ERROR(CheckCpuset(base + ".cpuset_mems", View(resources.getCpusetMems())));
-  const auto limits = resources.getHugepageLimits();
-  BULKHEAD_RETURN_IF_ERROR(CheckCount(base + ".hugepage_limits", limits.size(), kMaxHugepageSizes));
-  for (size_t i = 0; i < limits.size(); ++i) {
-    if (!IsPageSize(View(limits[i].getPageSize()))) {
-      return Refuse(absl::StrCat(base, ".hugepage_limits[", i, "].page_size"),
-                    "must be a number with KB, MB or GB");
-    }
-  }
-  BULKHEAD_RETURN_IF_ERROR(
-      CheckMap(base + ".unified", resources.getUnified(), kMaxUnified, kMaxUnifiedBytes));
-  for (const auto entry : resources.getUnified()) {
-    if (!IsCgroupFile(View(entry.getKey()))) {
-      return Refuse(base + ".unified",
-                    absl::StrCat(View(entry.getKey()), " is not the name of a cgroup file"));
-    }
-  }
-  return absl::OkStatus();
-}
-
 // Working directory, log path and stop signal: what is neither a list nor a limit.
 absl::Status CheckScalars(ContainerConfig::Reader config) {
   if (config.getWorkingDir().size() != 0) {
@@ -169,6 +145,30 @@ absl::Status CheckArguments(absl::string_view field, capnp::List<capnp::Text>::R
   return CheckWords(field, arguments);
 }
 
+absl::Status CheckResources(absl::string_view field, Resources::Reader resources) {
+  const std::string base(field);
+  BULKHEAD_RETURN_IF_ERROR(CheckRanges(base, resources));
+  BULKHEAD_RETURN_IF_ERROR(CheckCpuset(base + ".cpuset_cpus", View(resources.getCpusetCpus())));
+  BULKHEAD_RETURN_IF_ERROR(CheckCpuset(base + ".cpuset_mems", View(resources.getCpusetMems())));
+  const auto limits = resources.getHugepageLimits();
+  BULKHEAD_RETURN_IF_ERROR(CheckCount(base + ".hugepage_limits", limits.size(), kMaxHugepageSizes));
+  for (size_t i = 0; i < limits.size(); ++i) {
+    if (!IsPageSize(View(limits[i].getPageSize()))) {
+      return Refuse(absl::StrCat(base, ".hugepage_limits[", i, "].page_size"),
+                    "must be a number with KB, MB or GB");
+    }
+  }
+  BULKHEAD_RETURN_IF_ERROR(
+      CheckMap(base + ".unified", resources.getUnified(), kMaxUnified, kMaxUnifiedBytes));
+  for (const auto entry : resources.getUnified()) {
+    if (!IsCgroupFile(View(entry.getKey()))) {
+      return Refuse(base + ".unified",
+                    absl::StrCat(View(entry.getKey()), " is not the name of a cgroup file"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckContainerConfig(ContainerConfig::Reader config) {
   BULKHEAD_RETURN_IF_ERROR(
       CheckName("config.metadata.name", View(config.getName()), kMaxNameBytes));
@@ -182,7 +182,7 @@ absl::Status CheckContainerConfig(ContainerConfig::Reader config) {
   BULKHEAD_RETURN_IF_ERROR(CheckMountsAndDevices(config));
   BULKHEAD_RETURN_IF_ERROR(CheckLabels("config.labels", config.getLabels()));
   BULKHEAD_RETURN_IF_ERROR(CheckAnnotations("config.annotations", config.getAnnotations()));
-  BULKHEAD_RETURN_IF_ERROR(CheckResources(config.getResources()));
+  BULKHEAD_RETURN_IF_ERROR(CheckResources("config.linux.resources", config.getResources()));
   return CheckSecurityContext(config.getSecurity());
 }
 

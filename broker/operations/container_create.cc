@@ -57,6 +57,7 @@ ContainerPtr NewContainer(Broker& broker, const PodObject& pod,
   record.setId(container->id);
   record.setPodId(pod.id);
   record.setConfig(config);
+  record.setResources(config.getResources());
   record.setState(schema::Container::State::UNKNOWN);
   record.setImageId(image.getId());
   record.setImageRef(image.getRepoDigests().size() > 0 ? image.getRepoDigests()[0] : image.getId());
@@ -66,7 +67,7 @@ ContainerPtr NewContainer(Broker& broker, const PodObject& pod,
   record.setBootId(kj::StringPtr(broker.boot_id.data(), broker.boot_id.size()).asBytes());
   record.setLayers(image.getConfig().getDiffIds());
   FillImageMounts(broker, config, record);
-  record.setCgroup(PlanCgroup(broker.config, pod.record.read().getConfig(), container->id));
+  record.setCgroup(PlanCgroup(pod.record.read(), container->id));
   int signal = config.getStopSignal();
   if (signal == 0) signal = ParseSignal(image.getConfig().getStopSignal().cStr());
   record.setStopSignal(signal == 0 ? SIGTERM : signal);

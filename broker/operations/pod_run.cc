@@ -5,6 +5,9 @@
 #include "broker/monitor/monitor_link.h"
 #include "broker/operations/network.h"
 #include "broker/operations/pod.h"
+#include "broker/operations/pod_cgroup.h"
+#include "broker/plan/container_spec.h"
+#include "broker/plan/pod_cgroup.h"
 #include "broker/plan/runtime_choice.h"
 #include "broker/spawner/worker.h"
 #include "schema/worker/init.capnp.h"
@@ -24,17 +27,22 @@ absl::StatusOr<std::string> JoinExisting(const PodPtr& pod, schema::PodConfig::R
       pod->record.read().getState() == schema::Pod::State::READY) {
     return pod->id;
   }
-  return absl::AlreadyExistsError(absl::StrCat(
-      "config.metadata: the name is taken by pod sandbox ", pod->id,
-      same ? ", which is stopped" : ", which has another configuration"));
+  return absl::AlreadyExistsError(
+      absl::StrCat("config.metadata: the name is taken by pod sandbox ", pod->id,
+                   same ? ", which is stopped" : ", which has another configuration"));
 }
 
-PodPtr NewPod(Broker& broker, schema::PodConfig::Reader config) {
+absl::StatusOr<PodPtr> NewPod(Broker& broker, schema::PodConfig::Reader config) {
   auto pod = std::make_shared<PodObject>();
   pod->id = base::NewId();
   auto record = pod->record.edit();
   record.setId(pod->id);
   record.setConfig(config);
+  record.setOverhead(config.getOverhead());
+  record.setResources(config.getResources());
+  BULKHEAD_ASSIGN_OR_RETURN(const std::string cgroup,
+                            PlanPodCgroup(broker.config, config, pod->id));
+  record.setCgroup(cgroup);
   record.setState(schema::Pod::State::NOT_READY);
   record.setCreatedAtNs(WallClockNs());
   record.setBootId(kj::StringPtr(broker.boot_id.data(), broker.boot_id.size()).asBytes());
@@ -77,7 +85,12 @@ absl::Status StartInit(Fiber& fiber, Broker& broker, PodObject& pod) {
 }
 
 absl::Status BuildPod(Fiber& fiber, Broker& broker, const PodPtr& pod) {
-  BULKHEAD_RETURN_IF_ERROR(MakeNamespaces(fiber, broker, *pod));
+  PodCgroupMaking cgroup;
+  BULKHEAD_RETURN_IF_ERROR(cgroup.Begin(fiber, broker, *pod));
+  const absl::Status namespaces = MakeNamespaces(fiber, broker, *pod);
+  // Awaited even so: what it makes after the undo would stay.
+  BULKHEAD_RETURN_IF_ERROR(cgroup.Finish(fiber, broker, *pod));
+  BULKHEAD_RETURN_IF_ERROR(namespaces);
   if (pod->record.read().getConfig().getPid() == schema::NamespaceMode::POD) {
     BULKHEAD_RETURN_IF_ERROR(StartInit(fiber, broker, *pod));
   }
@@ -100,7 +113,7 @@ absl::StatusOr<std::string> RunPod(Fiber& fiber, Broker& broker, schema::PodConf
     BULKHEAD_RETURN_IF_ERROR(CheckHandler(broker.config, config.getHandler().cStr()));
   }
 
-  PodPtr pod = NewPod(broker, config);
+  BULKHEAD_ASSIGN_OR_RETURN(PodPtr pod, NewPod(broker, config));
   auto held = pod->mutex.Acquire(fiber);
   BULKHEAD_RETURN_IF_ERROR(broker.state.Save(pod));
   absl::Status built = BuildPod(fiber, broker, pod);

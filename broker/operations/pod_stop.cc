@@ -4,6 +4,7 @@
 #include "broker/operations/container.h"
 #include "broker/operations/network.h"
 #include "broker/operations/pod.h"
+#include "broker/operations/pod_cgroup.h"
 #include "broker/spawner/worker.h"
 #include "schema/worker/sandbox.capnp.h"
 
@@ -86,7 +87,10 @@ absl::Status DestroyPod(Fiber& fiber, Broker& broker, const PodPtr& pod) {
   }
   EndInit(fiber, *pod);
   GiveUpNetwork(fiber, broker, pod);
+  PodCgroupRemoving cgroup;
+  BULKHEAD_RETURN_IF_ERROR(cgroup.Begin(fiber, broker, *pod));
   BULKHEAD_RETURN_IF_ERROR(RemoveNamespaces(fiber, broker, pod->id));
+  BULKHEAD_RETURN_IF_ERROR(cgroup.Finish(fiber));
   return broker.state.Forget(pod);
 }
 

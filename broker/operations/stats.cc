@@ -7,7 +7,7 @@
 #include "base/status.h"
 #include "broker/broker.h"
 #include "broker/operations/stats_workers.h"
-#include "broker/plan/container_spec.h"
+#include "broker/plan/pod_cgroup.h"
 #include "broker/server/filter.h"
 
 namespace bulkhead::broker {
@@ -24,14 +24,10 @@ bool HasCgroup(const ContainerObject& container) {
   return state == schema::Container::State::RUNNING || state == schema::Container::State::CREATED;
 }
 
-// Of a kubelet's pod. Others share a parent that says nothing of one pod: empty.
-std::string PodCgroup(const Broker& broker, const PodObject& pod) {
-  auto config = pod.record.read().getConfig();
-  if (config.getCgroupParent().size() == 0) return "";
-  auto below = base::CgroupPath(PlanCgroup(broker.config, config, pod.id));
-  if (!below.ok()) return "";
-  std::string path = below->substr(0, below->rfind('/'));
-  return path.empty() ? "" : path;
+// Empty: a pod that was made before pods had cgroups of their own.
+std::string PodCgroup(const PodObject& pod) {
+  const std::string name = pod.record.read().getCgroup();
+  return name.empty() ? "" : PathOfPodCgroup(name);
 }
 
 int64_t Rate(StatsMemory& memory, const std::string& id, schema::CgroupUsage::Reader usage,
@@ -109,7 +105,7 @@ absl::Status LookAtBatch(Fiber& fiber, Broker& broker, PodLook* looks, size_t co
   std::vector<std::string> cgroups;
   std::vector<PodPtr> networked;
   for (size_t i = 0; i < count; ++i) {
-    cgroups.push_back(PodCgroup(broker, *looks[i].pod));
+    cgroups.push_back(PodCgroup(*looks[i].pod));
     for (ContainerLook& look : looks[i].containers) {
       cgroups.push_back(HasCgroup(*look.container) ? CgroupOf(*look.container) : "");
     }

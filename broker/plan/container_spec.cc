@@ -15,15 +15,12 @@ namespace {
 
 using Source = schema::ContainerSpec::Namespaces::Source;
 
-// Without a parent from kubelet (crictl, `bulkhead run`).
-constexpr char kDefaultParent[] = "/bulkhead-pods";
-constexpr char kDefaultSlice[] = "system.slice";
-
 Source SourceOf(schema::NamespaceMode mode, Source otherwise) {
   return mode == schema::NamespaceMode::NODE ? Source::HOST : otherwise;
 }
 
-absl::Status PlanNamespaces(const ContainerInputs& in, schema::ContainerSpec::Namespaces::Builder out) {
+absl::Status PlanNamespaces(const ContainerInputs& in,
+                            schema::ContainerSpec::Namespaces::Builder out) {
   auto pod = in.pod.getConfig();
   auto security = in.config.getSecurity();
   out.setNetwork(SourceOf(pod.getNetwork(), Source::POD));
@@ -47,7 +44,8 @@ absl::Status PlanNamespaces(const ContainerInputs& in, schema::ContainerSpec::Na
     default:
       out.setPid(Source::OWN);
   }
-  // Network and IPC are the pod's, whatever the container leaves unsaid; but it cannot say more than the pod.
+  // Network and IPC are the pod's, whatever the container leaves unsaid; but it cannot say more
+  // than the pod.
   auto exceeds = [](schema::NamespaceMode container, schema::NamespaceMode pod) {
     return container == schema::NamespaceMode::NODE && pod != schema::NamespaceMode::NODE;
   };
@@ -87,13 +85,10 @@ absl::Status PlanMandatoryAccess(const ContainerInputs& in) {
 
 }  // namespace
 
-std::string PlanCgroup(schema::Config::Reader node, schema::PodConfig::Reader pod,
-                       absl::string_view container_id) {
-  absl::string_view parent = pod.getCgroupParent().cStr();
-  if (node.getHost().getCgroupDriver() == schema::Host::CgroupDriver::SYSTEMD) {
-    return absl::StrCat(parent.empty() ? kDefaultSlice : parent, ":bulkhead:", container_id);
-  }
-  return absl::StrCat(parent.empty() ? kDefaultParent : parent, "/", container_id);
+std::string PlanCgroup(schema::Pod::Reader pod, absl::string_view container_id) {
+  absl::string_view parent = pod.getCgroup().cStr();
+  if (absl::StartsWith(parent, "/")) return absl::StrCat(parent, "/", container_id);
+  return absl::StrCat(parent, ":bulkhead:", container_id);
 }
 
 absl::Status PlanContainer(const ContainerInputs& in, schema::ContainerSpec::Builder out) {
@@ -103,7 +98,7 @@ absl::Status PlanContainer(const ContainerInputs& in, schema::ContainerSpec::Bui
   BULKHEAD_RETURN_IF_ERROR(PlanMandatoryAccess(in));
   PlanMounts(in.config, in.cdi, in.own_volumes, out);
   out.setReadOnlyRootfs(security.getReadonlyRootfs());
-  out.setCgroup(PlanCgroup(in.node, in.pod.getConfig(), in.container_id));
+  out.setCgroup(PlanCgroup(in.pod, in.container_id));
   out.setResources(in.config.getResources());
   out.setDevices(in.config.getDevices());
   out.setCdiDevices(in.cdi.getDevices());

@@ -12,7 +12,8 @@
 #include "schema/seccomp.capnp.h"
 #include "schema/worker/launch.capnp.h"
 
-// Pure functions from a request, an image and the configuration to what is to be done. No I/O, no state.
+// Pure functions from a request, an image and the configuration to what is to be done. No I/O, no
+// state.
 namespace bulkhead::broker {
 
 struct ContainerInputs {
@@ -42,9 +43,9 @@ absl::Status PlanExec(schema::ContainerSpec::Reader spec, capnp::List<capnp::Tex
 // Makes it one with a terminal, whose programs want to know its kind.
 void PlanTerminal(schema::Process::Builder process);
 
-// Where the container's cgroup goes: "<parent>/<id>", or "<slice>:bulkhead:<id>" with the systemd driver.
-std::string PlanCgroup(schema::Config::Reader node, schema::PodConfig::Reader pod,
-                       absl::string_view container_id);
+// Where the container's cgroup goes: "<pod's>/<id>", or "<pod's slice>:bulkhead:<id>" with the
+// systemd driver.
+std::string PlanCgroup(schema::Pod::Reader pod, absl::string_view container_id);
 
 // "SIGTERM", "TERM", "15" to 15; 0 for anything else.
 int ParseSignal(absl::string_view text);

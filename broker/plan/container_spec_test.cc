@@ -228,12 +228,10 @@ TEST_F(PlanTest, V27ACgroupLiesBelowItsPods) {
 }
 
 TEST_F(PlanTest, CgroupsOfBothDrivers) {
-  pod_.edit().getConfig().setCgroupParent("/kubepods/podx");
-  EXPECT_EQ(PlanCgroup(node_.read(), pod_.read().getConfig(), "c1"), "/kubepods/podx/c1");
-  node_.edit().getHost().setCgroupDriver(schema::Host::CgroupDriver::SYSTEMD);
-  pod_.edit().getConfig().setCgroupParent("kubepods-podx.slice");
-  EXPECT_EQ(PlanCgroup(node_.read(), pod_.read().getConfig(), "c1"),
-            "kubepods-podx.slice:bulkhead:c1");
+  pod_.edit().setCgroup("/kubepods/podx");
+  EXPECT_EQ(PlanCgroup(pod_.read(), "c1"), "/kubepods/podx/c1");
+  pod_.edit().setCgroup("kubepods-podx.slice");
+  EXPECT_EQ(PlanCgroup(pod_.read(), "c1"), "kubepods-podx.slice:bulkhead:c1");
 }
 
 TEST(ParseSignalTest, NamesAndNumbers) {

@@ -42,6 +42,8 @@ class BrokerServer final : public schema::Broker::Server {
   kj::Promise<void> subscribe(SubscribeContext context) override;
   kj::Promise<void> nextEvents(NextEventsContext context) override;
   kj::Promise<void> unsubscribe(UnsubscribeContext context) override;
+  kj::Promise<void> updatePodResources(UpdatePodResourcesContext context) override;
+  kj::Promise<void> updateContainerResources(UpdateContainerResourcesContext context) override;
 
  private:
   Broker& broker_;

@@ -1,5 +1,6 @@
 #include "broker/audit/operation.h"
 #include "broker/operations/container.h"
+#include "broker/operations/pod_cgroup.h"
 #include "broker/server/answer.h"
 #include "broker/server/broker_server.h"
 #include "broker/server/filter.h"
@@ -104,6 +105,15 @@ kj::Promise<void> BrokerServer::listContainers(ListContainersContext context) {
   auto list = context.getResults().initContainers(matching.size());
   for (size_t i = 0; i < matching.size(); ++i) list.setWithCaveats(i, matching[i]->record.read());
   return kj::READY_NOW;
+}
+
+kj::Promise<void> BrokerServer::updateContainerResources(UpdateContainerResourcesContext context) {
+  auto params = std::make_shared<Record<UpdateContainerResourcesParams>>(context.getParams());
+  return Answer(broker_.loop, context, [this, params](Fiber& fiber) {
+    const std::string id = params->read().getId();
+    return Traced(fiber, broker_, "UpdateContainerResources", id)
+        .End(UpdateContainerResources(fiber, broker_, id, params->read().getResources()));
+  });
 }
 
 kj::Promise<void> BrokerServer::execSync(ExecSyncContext context) {

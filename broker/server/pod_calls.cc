@@ -1,6 +1,8 @@
 #include "broker/audit/operation.h"
 #include "broker/operations/network.h"
 #include "broker/operations/pod.h"
+#include "broker/operations/pod_cgroup.h"
+#include "broker/plan/container_spec.h"
 #include "broker/plan/runtime_choice.h"
 #include "broker/server/answer.h"
 #include "broker/server/broker_server.h"
@@ -60,6 +62,16 @@ kj::Promise<void> BrokerServer::removePodSandbox(RemovePodSandboxContext context
     return Operation(fiber, broker_, "RemovePodSandbox", id).Run([&] {
       return RemovePod(fiber, broker_, id);
     });
+  });
+}
+
+kj::Promise<void> BrokerServer::updatePodResources(UpdatePodResourcesContext context) {
+  auto params = std::make_shared<Record<UpdatePodResourcesParams>>(context.getParams());
+  return Answer(broker_.loop, context, [this, params](Fiber& fiber) {
+    auto asked = params->read();
+    return Traced(fiber, broker_, "UpdatePodSandboxResources", asked.getId().cStr())
+        .End(UpdatePodResources(fiber, broker_, asked.getId().cStr(), asked.getOverhead(),
+                                asked.getResources()));
   });
 }
 

@@ -99,7 +99,7 @@ void FromContainerStatus(Container::Reader in, schema::Image::Reader image,
   FromLabels(config.getAnnotations(), out->mutable_annotations());
   FromMounts(in, out);
   out->set_log_path(String(in.getLogPath()));
-  FromResources(config.getResources(), out->mutable_resources()->mutable_linux());
+  FromResources(in.getResources(), out->mutable_resources()->mutable_linux());
   FromUser(in.getUser(), out->mutable_user()->mutable_linux());
   out->set_stop_signal(FromSignal(in.getStopSignal()));
 }

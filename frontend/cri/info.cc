@@ -17,6 +17,14 @@ json Digests(capnp::List<schema::Digest>::Reader in) {
   return out;
 }
 
+// Those of a pod as they are now; 0: not set.
+json Resources(schema::Resources::Reader in) {
+  return {{"cpuShares", in.getCpuShares()},
+          {"cpuQuota", in.getCpuQuota()},
+          {"cpuPeriod", in.getCpuPeriod()},
+          {"memoryLimitInBytes", in.getMemoryLimit()}};
+}
+
 }  // namespace
 
 std::string InfoText(const json& info) {
@@ -27,6 +35,9 @@ std::string PodInfo(schema::Pod::Reader pod) {
   const auto config = pod.getConfig();
   return InfoText({{"hostname", String(config.getHostname())},
                    {"cgroupParent", String(config.getCgroupParent())},
+                   {"cgroup", String(pod.getCgroup())},
+                   {"resources", Resources(pod.getResources())},
+                   {"overhead", Resources(pod.getOverhead())},
                    {"logDirectory", String(config.getLogDirectory())},
                    {"privileged", config.getPrivileged()}});
 }

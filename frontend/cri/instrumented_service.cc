@@ -154,7 +154,7 @@ class Runtime final : public v1::RuntimeService::Service {
   BULKHEAD_RPC(PodSandboxStatus, Noise::kQuiet)
   BULKHEAD_RPC(ListPodSandbox, Noise::kQuiet)
   BULKHEAD_STREAM(StreamPodSandboxes, ListPodSandbox, items, pod_sandboxes)
-  BULKHEAD_LATER(UpdatePodSandboxResources)
+  BULKHEAD_RPC(UpdatePodSandboxResources, Noise::kNormal)
 
   BULKHEAD_RPC(CreateContainer, Noise::kNormal)
   BULKHEAD_RPC(StartContainer, Noise::kNormal)
@@ -163,7 +163,7 @@ class Runtime final : public v1::RuntimeService::Service {
   BULKHEAD_RPC(ListContainers, Noise::kQuiet)
   BULKHEAD_STREAM(StreamContainers, ListContainers, containers, containers)
   BULKHEAD_RPC(ContainerStatus, Noise::kQuiet)
-  BULKHEAD_LATER(UpdateContainerResources)
+  BULKHEAD_RPC(UpdateContainerResources, Noise::kNormal)
   BULKHEAD_RPC(ReopenContainerLog, Noise::kNormal)
 
   BULKHEAD_RPC(ExecSync, Noise::kNormal)

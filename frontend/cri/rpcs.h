@@ -23,6 +23,7 @@ BULKHEAD_CRI_RPC(StopPodSandbox);
 BULKHEAD_CRI_RPC(RemovePodSandbox);
 BULKHEAD_CRI_RPC(PodSandboxStatus);
 BULKHEAD_CRI_RPC(ListPodSandbox);
+BULKHEAD_CRI_RPC(UpdatePodSandboxResources);
 
 BULKHEAD_CRI_RPC(CreateContainer);
 BULKHEAD_CRI_RPC(StartContainer);
@@ -30,6 +31,7 @@ BULKHEAD_CRI_RPC(StopContainer);
 BULKHEAD_CRI_RPC(RemoveContainer);
 BULKHEAD_CRI_RPC(ListContainers);
 BULKHEAD_CRI_RPC(ContainerStatus);
+BULKHEAD_CRI_RPC(UpdateContainerResources);
 BULKHEAD_CRI_RPC(ExecSync);
 BULKHEAD_CRI_RPC(Exec);
 BULKHEAD_CRI_RPC(Attach);

@@ -36,6 +36,8 @@ constexpr const Profile* kAll[] = {
     &kVerifyProfile,
     &kCheckProfile,
     &kExportProfile,
+    &kCgroupProfile,
+    &kUnitProfile,
 };
 
 }  // namespace

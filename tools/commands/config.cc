@@ -61,7 +61,7 @@ int RunConfig(Words words) {
   }
   absl::StatusOr<Settings> settings = LoadSettings(file);
   if (!settings.ok()) return Fail(settings.status());
-  absl::StatusOr<Host> host = DetectHost();
+  absl::StatusOr<Host> host = DetectHost(settings->cgroup_driver);
   if (!host.ok()) return Fail(host.status());
   printf("root_dir %s\nrun_dir %s\n", settings->root_dir.c_str(), settings->run_dir.c_str());
   printf("kernel %s, cgroup %s, driver %s\n", host->kernel.c_str(), ModeName(host->cgroup_mode),

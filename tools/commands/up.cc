@@ -87,7 +87,7 @@ absl::Status DecideLayerDriver(const Settings& settings, Host* host) {
 
 absl::StatusOr<base::UniqueFd> PrepareConfig(const Settings& settings,
                                              const std::string& streaming_url) {
-  BULKHEAD_ASSIGN_OR_RETURN(Host host, DetectHost());
+  BULKHEAD_ASSIGN_OR_RETURN(Host host, DetectHost(settings.cgroup_driver));
   BULKHEAD_RETURN_IF_ERROR(DecideLayerDriver(settings, &host));
   capnp::MallocMessageBuilder message;
   auto config = message.initRoot<schema::Config>();

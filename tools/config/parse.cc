@@ -220,6 +220,13 @@ absl::Status ApplyImages(const Value& value, Settings* settings) {
   return ApplyTable<Settings>(value, kImagesKeys, settings);
 }
 
+absl::Status ApplyCgroupDriver(const Value& value, Settings* settings) {
+  std::string* driver = &settings->cgroup_driver;
+  BULKHEAD_RETURN_IF_ERROR(value.Text(driver));
+  if (*driver == "auto" || *driver == "cgroupfs" || *driver == "systemd") return absl::OkStatus();
+  return value.Error("must be \"auto\", \"cgroupfs\" or \"systemd\"");
+}
+
 constexpr Key<Settings> kTopKeys[] = {
     {"audit", ApplyAudit},
     {"root_dir", [](const Value& v, Settings* s) { return v.Path(&s->root_dir); }},
@@ -239,6 +246,7 @@ constexpr Key<Settings> kTopKeys[] = {
     {"cdi", ApplyCdi},
     {"images", ApplyImages},
     {"policy_file", [](const Value& v, Settings* s) { return v.Path(&s->policy_file); }},
+    {"cgroup_driver", ApplyCgroupDriver},
 };
 
 bool Contains(absl::string_view outer, absl::string_view inner) {

@@ -92,6 +92,7 @@ struct Settings {
   std::vector<std::string> pinned_images;  // globs
   std::string policy_file;                 // empty: the default one, which may be missing
   ImagePolicySettings image_policy;
+  std::string cgroup_driver = "auto";  // "auto", "cgroupfs" or "systemd"
 };
 
 // The rules of a preset; empty: there is none of that name.

@@ -28,6 +28,7 @@ run_dir = "/run/b"
 default_runtime = "slow"
 allowed_uids = [1000, 0]
 sandbox_image = "registry.example/pause:3"
+cgroup_driver = "cgroupfs"
 [runtimes.slow]
 type = "oci"
 path = "/opt/slow"
@@ -44,6 +45,7 @@ endpoints = [{host = "[::1]:5000", skip_verify = true}]
   EXPECT_TRUE(CheckSettings(s).ok()) << CheckSettings(s);
   EXPECT_EQ(s.root_dir, "/data/bulkhead");
   EXPECT_EQ(s.run_dir, "/run/b");
+  EXPECT_EQ(s.cgroup_driver, "cgroupfs");
   EXPECT_EQ(s.runtimes["slow"].path, "/opt/slow");
   EXPECT_EQ(s.runtimes["crun"].path, "/usr/bin/crun");
   EXPECT_THAT(s.cni_bin_dirs, ElementsAre("/b1", "/b2"));
@@ -73,6 +75,7 @@ TEST(Settings, SaysFileLineAndKey) {
       {"[runtimes.Crun]\npath = \"/x\"", "a runtime's name"},
       {"[runtimes.layers]\npath = \"/x\"", "has this name already"},
       {"[runtimes.a]\ntype = \"lxc\"", "must be \"oci\""},
+      {"cgroup_driver = \"none\"", "must be \"auto\", \"cgroupfs\" or \"systemd\""},
       {"[registries.\"UP\"]\nendpoints = []", "a registry is named"},
       {"[registries.\"a:0\"]\nendpoints = []", "a registry is named"},
       {"[registries.a]\nendpoints = [{host = \"https://a\"}]", "must be host or host:port"},

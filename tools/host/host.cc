@@ -18,10 +18,14 @@ bool SystemdIsInit() {
 
 }  // namespace
 
-absl::StatusOr<Host> DetectHost() {
+absl::StatusOr<Host> DetectHost(absl::string_view driver) {
   Host host;
   BULKHEAD_ASSIGN_OR_RETURN(host.cgroup_mode, base::DetectCgroupMode());
-  host.systemd_driver = SystemdIsInit();
+  const bool systemd = SystemdIsInit();
+  if (driver == "systemd" && !systemd) {
+    return absl::FailedPreconditionError("cgroup_driver: systemd is not init on this node");
+  }
+  host.systemd_driver = systemd && driver != "cgroupfs";
   utsname name;
   if (uname(&name) != 0) return base::ErrnoStatus("uname");
   host.kernel = name.release;

@@ -22,7 +22,9 @@ struct Host {
   absl::Status erofs_layers = absl::UnknownError("not tried");
 };
 
-absl::StatusOr<Host> DetectHost();
+// driver: the configuration's "auto", "cgroupfs" or "systemd". FAILED_PRECONDITION: systemd is
+// asked for and not init.
+absl::StatusOr<Host> DetectHost(absl::string_view driver = "auto");
 
 // The first line that `path --version` prints, for example "crun version 1.8.1". Reads at most 4
 // KiB and waits at most 5 s. NOT_FOUND: no such program; DEADLINE_EXCEEDED: killed; INTERNAL: it

@@ -29,6 +29,8 @@ TEST(DetectHost, Here) {
   absl::StatusOr<Host> host = DetectHost();
   ASSERT_TRUE(host.ok()) << host.status();
   EXPECT_FALSE(host->kernel.empty());
+  EXPECT_FALSE(DetectHost("cgroupfs")->systemd_driver);
+  EXPECT_EQ(DetectHost("systemd").ok(), host->systemd_driver);
 }
 
 TEST(Features, OfARuntimeThatSaysThem) {
