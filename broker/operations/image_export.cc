@@ -14,7 +14,8 @@
 namespace bulkhead::broker {
 namespace {
 
-// The digests (32 bytes) of all that makes up the image, in the order of schema/worker/export.capnp.
+// The digests (32 bytes) of all that makes up the image, in the order of
+// schema/worker/export.capnp.
 absl::StatusOr<std::vector<std::string>> BlobsOf(schema::Image::Reader image) {
   std::vector<std::string> digests;
   std::string manifest = DigestBytes(image.getManifest());
@@ -22,8 +23,9 @@ absl::StatusOr<std::vector<std::string>> BlobsOf(schema::Image::Reader image) {
   digests.push_back(base::FromHex(absl::StripPrefix(image.getId().cStr(), "sha256:")));
   for (auto layer : image.getLayerBlobs()) digests.push_back(DigestBytes(layer));
   if (image.getLayerBlobs().size() == image.getConfig().getDiffIds().size()) return digests;
-  return absl::FailedPreconditionError(absl::StrCat(
-      "image ", image.getId().cStr(), ": its layers were not kept as they came ([images] keep_layers)"));
+  return absl::FailedPreconditionError(
+      absl::StrCat("image ", image.getId().cStr(),
+                   ": its layers were not kept as they came ([images] keep_layers)"));
 }
 
 absl::StatusOr<std::vector<base::UniqueFd>> OpenBlobs(Broker& broker,
@@ -33,8 +35,8 @@ absl::StatusOr<std::vector<base::UniqueFd>> OpenBlobs(Broker& broker,
     auto file = base::OpenAt(broker.directories.blobs.get(), base::ToHex(digest), O_RDONLY,
                              base::Resolve::kBeneathNoSymlinks);
     if (absl::IsNotFound(file.status())) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("blob ", DigestText(digest), " is not kept; pull or import the image again"));
+      return absl::FailedPreconditionError(absl::StrCat(
+          "blob ", DigestText(digest), " is not kept; pull or import the image again"));
     }
     if (!file.ok()) return file.status();
     files.push_back(*std::move(file));

@@ -79,7 +79,8 @@ absl::StatusOr<Record<schema::ManifestResult>> FetchConfig(Fiber& fiber, Broker&
   return config;
 }
 
-// The files that layers came in, by their digests, until it is known whether they are what they should be.
+// The files that layers came in, by their digests, until it is known whether they are what they
+// should be.
 using Arrived = std::map<std::string, IngestName>;
 
 LayerFetch FetchOf(Broker& broker, Pull& pull, std::shared_ptr<Arrived> arrived,
@@ -141,7 +142,8 @@ std::vector<std::string> KeptBlobs(Broker& broker, capnp::List<schema::Descripto
   return digests;
 }
 
-// Keeps what the pull needs from being collected, also by the next broker, where this one does not come to its end.
+// Keeps what the pull needs from being collected, also by the next broker, where this one does not
+// come to its end.
 absl::Status KeepForPull(Broker& broker, const Pull& pull, const ManifestFile& manifest,
                          capnp::List<schema::Digest>::Reader diff_ids) {
   PullLease lease{.expires_at_ns = WallClockNs() + absl::ToInt64Nanoseconds(kKeepUnfinished)};

@@ -71,9 +71,8 @@ absl::StatusOr<std::string> KeepSection(Fiber& fiber, Broker& broker, int archiv
                                          base::Resolve::kBeneathNoSymlinks, 0600));
   IngestName file(ingest, name);
   BULKHEAD_RETURN_IF_ERROR(CopySection(fiber, archive, offset, size, writer.get()));
-  BULKHEAD_ASSIGN_OR_RETURN(
-      base::UniqueFd reader,
-      base::OpenAt(ingest, name, O_RDONLY, base::Resolve::kBeneathNoSymlinks));
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd reader, base::OpenAt(ingest, name, O_RDONLY,
+                                                                base::Resolve::kBeneathNoSymlinks));
   BULKHEAD_ASSIGN_OR_RETURN(std::string digest, HashFile(fiber, broker, reader.get()));
   BULKHEAD_RETURN_IF_ERROR(file.Keep(broker, digest));
   return digest;

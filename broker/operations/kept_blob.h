@@ -6,8 +6,9 @@
 #include "absl/status/statusor.h"
 #include "broker/broker.h"
 
-// Layers as they came: kept beside what was made of them, so that an image can be given on byte by byte ([images]
-// keep_layers). Nothing else needs them, and nothing believes them: who uses one hashes it.
+// Layers as they came: kept beside what was made of them, so that an image can be given on byte by
+// byte ([images] keep_layers). Nothing else needs them, and nothing believes them: who uses one
+// hashes it.
 namespace bulkhead::broker {
 
 // The name of a file that is being fetched. It goes with this, unless the file is kept.

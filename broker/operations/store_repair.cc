@@ -52,10 +52,10 @@ absl::Status FetchLayerBlobs(Fiber& fiber, Broker& broker, schema::Image::Reader
   for (auto layer : image.getLayerBlobs()) {
     std::string digest = DigestBytes(layer);
     if (HasBlob(broker, digest)) continue;
-    BULKHEAD_ASSIGN_OR_RETURN(auto files, Fetch(fiber, broker, pull,
-                                                {{.what = Wanted::What::kBlob,
-                                                  .name = digest,
-                                                  .max_bytes = kMaxBlobBytes}}));
+    BULKHEAD_ASSIGN_OR_RETURN(
+        auto files,
+        Fetch(fiber, broker, pull,
+              {{.what = Wanted::What::kBlob, .name = digest, .max_bytes = kMaxBlobBytes}}));
     BULKHEAD_ASSIGN_OR_RETURN(std::string hashed, HashFile(fiber, broker, files[0].fd.get()));
     if (hashed != digest) return absl::DataLossError("the registry has other bytes there");
     BULKHEAD_RETURN_IF_ERROR(files[0].name.Keep(broker, digest));

@@ -57,22 +57,22 @@ kj::Promise<void> AdminServer::exportImage(ExportImageContext context) {
   auto params = context.getParams();
   std::string image = params.getImage();
   auto archive = params.getArchive();
-  return archive.getFd().then([this, context, image,
-                               archive](kj::Maybe<int> passed) mutable -> kj::Promise<void> {
-    auto fd = std::make_shared<base::UniqueFd>();
-    KJ_IF_MAYBE (number, passed) {
-      absl::StatusOr<base::UniqueFd> own = base::Duplicate(*number);
-      if (own.ok()) *fd = *std::move(own);
-    }
-    return Answer(
-        broker_.loop, context,
-        [this, fd, image](Fiber& fiber) {
-          return Operation(fiber, broker_, "ExportImage", "", Operation::Actor::ADMIN)
-              .OfImage(image)
-              .Run([&] { return ExportImage(fiber, broker_, image, fd->get()); });
-        },
-        [](auto results, uint64_t bytes) { results.setBytes(bytes); });
-  });
+  return archive.getFd().then(
+      [this, context, image, archive](kj::Maybe<int> passed) mutable -> kj::Promise<void> {
+        auto fd = std::make_shared<base::UniqueFd>();
+        KJ_IF_MAYBE (number, passed) {
+          absl::StatusOr<base::UniqueFd> own = base::Duplicate(*number);
+          if (own.ok()) *fd = *std::move(own);
+        }
+        return Answer(
+            broker_.loop, context,
+            [this, fd, image](Fiber& fiber) {
+              return Operation(fiber, broker_, "ExportImage", "", Operation::Actor::ADMIN)
+                  .OfImage(image)
+                  .Run([&] { return ExportImage(fiber, broker_, image, fd->get()); });
+            },
+            [](auto results, uint64_t bytes) { results.setBytes(bytes); });
+      });
 }
 
 }  // namespace bulkhead::broker

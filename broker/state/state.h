@@ -63,15 +63,16 @@ struct LayerObject {
   // Not empty: it may not be on the disk yet. The boot, in hex, in which it was made: after another
   // one it is no layer.
   std::string written_in_boot = {};
-  std::string seal;      // what a check worker hashed it to after it was unpacked, 32 bytes; empty: not yet
+  std::string
+      seal;  // what a check worker hashed it to after it was unpacked, 32 bytes; empty: not yet
   bool damaged = false;  // found to be so by a check since the start: nothing may use it
 };
 
-// What a pull needs, kept for it although no image has it yet: a pull that is cut off is resumed by the next one of the
-// same name, with all that was verified until then.
+// What a pull needs, kept for it although no image has it yet: a pull that is cut off is resumed by
+// the next one of the same name, with all that was verified until then.
 struct PullLease {
-  int64_t expires_at_ns = 0;        // wall clock
-  std::set<std::string> digests;    // hex, of blobs and of layers
+  int64_t expires_at_ns = 0;      // wall clock
+  std::set<std::string> digests;  // hex, of blobs and of layers
 };
 
 class State {

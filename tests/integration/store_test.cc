@@ -1,7 +1,10 @@
 // What is on disk: found damaged, never run, repaired; pruned.
+#include <signal.h>
+
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -13,7 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using ImageStub = tools::CriClient::Image;
 
 constexpr char kSecret[] = "layer 0\n";  // what make_image.py writes into its first extra layer
@@ -26,8 +28,8 @@ class StoreOnDisk : public NodeTest {
     return options;
   }
   std::string PullNew() {
-    Output pushed = node().Push("store/app:1", {"--extra-layers", "1", "--cmd", "/bin/cat",
-                                                "--cmd", "/layer-0"});
+    Output pushed = node().Push("store/app:1",
+                                {"--extra-layers", "1", "--cmd", "/bin/cat", "--cmd", "/layer-0"});
     EXPECT_EQ(pushed.code, 0) << pushed.err;
     auto id = Pull(absl::StrCat(kRegistry, "/store/app:1"));
     EXPECT_THAT(id, IsOk());
@@ -141,6 +143,70 @@ TEST_F(StoreOnDisk, LeftoversAreNamedAndDeletedOnRequest) {
   EXPECT_TRUE(fs::exists(leftover)) << "nothing is changed unasked";
   EXPECT_EQ(Check({"--repair"}).code, 0);
   EXPECT_FALSE(fs::exists(leftover));
+}
+
+TEST_F(StoreOnDisk, ExportIsTheSameImageAgain) {
+  std::string id = PullNew(), file = node().directory() + "/export.tar";
+  Output exported =
+      node().Bulkhead({"image", "export", absl::StrCat(kRegistry, "/store/app:1"), file});
+  ASSERT_EQ(exported.code, 0) << exported.err;
+  EXPECT_FALSE(fs::exists(file + ".partial"));
+  Tidy(id);
+  EXPECT_FALSE(HasImage(id));
+  Output imported = node().Bulkhead({"image", "import", file});
+  ASSERT_EQ(imported.code, 0) << imported.err;
+  EXPECT_EQ(imported.out, id + "\n") << "an image's id is the same everywhere";
+  EXPECT_TRUE(HasImage(absl::StrCat(kRegistry, "/store/app:1")));
+  auto output = RunImage(id);
+  ASSERT_THAT(output, IsOk());
+  EXPECT_EQ(*output, kSecret);
+  fs::remove(file);
+  Output none = node().Bulkhead({"image", "export", "localhost/none:1", file});
+  EXPECT_EQ(none.code, 1);
+  EXPECT_FALSE(fs::exists(file));
+  Tidy(id);
+}
+
+TEST_F(StoreOnDisk, ExportFindsADamagedLayer) {
+  std::string id = PullNew(), file = node().directory() + "/export.tar";
+  for (const auto& entry : fs::directory_iterator(node().root_dir() + "/blobs/sha256")) {
+    if (entry.file_size() < 100 << 10) continue;
+    std::fstream(entry.path(), std::ios::binary | std::ios::in | std::ios::out).seekp(999).put('!');
+  }
+  Output exported = node().Bulkhead({"image", "export", id, file});
+  EXPECT_EQ(exported.code, 1);
+  EXPECT_THAT(exported.err, HasSubstr("damaged"));
+  EXPECT_FALSE(fs::exists(file));
+  EXPECT_EQ(Check({"--repair"}).code, 0);
+  EXPECT_EQ(node().Bulkhead({"image", "export", id, file}).code, 0)
+      << "kept ones are fetched again";
+  fs::remove(file);
+  Tidy(id);
+}
+
+// Wherever the broker is killed: what is listed afterwards is whole, and the next pull succeeds.
+TEST_F(StoreOnDisk, KilledPullCountsAsNothingAndIsTakenUpAgain) {
+  Output pushed = node().Push("store/big:1", {"--extra-layers", "4", "--layer-bytes", "8000000"});
+  ASSERT_EQ(pushed.code, 0) << pushed.err;
+  std::string name = absl::StrCat(kRegistry, "/store/big:1");
+  for (int ms : {20, 80, 200, 400, 800}) {
+    SCOPED_TRACE(ms);
+    std::thread pulling([&] { Pull(name).IgnoreError(); });
+    absl::SleepFor(absl::Milliseconds(ms));
+    pid_t broker = node().Daemon("broker");
+    if (broker > 0) kill(broker, SIGKILL);
+    pulling.join();
+    ASSERT_TRUE(Eventually(absl::Seconds(30), [&] {
+      pid_t now = node().Daemon("broker");
+      return now > 0 && now != broker && HasImage(kImage);
+    }));
+    Output checked = Check();
+    EXPECT_EQ(checked.code, 0) << checked.out << checked.err;
+    if (HasImage(name)) Tidy(name);
+  }
+  EXPECT_THAT(Pull(name), IsOk());
+  EXPECT_EQ(Check().code, 0);
+  Tidy(name);
 }
 
 TEST_F(StoreOnDisk, PruneKeepsWhatIsUsedOrNamed) {

@@ -81,8 +81,7 @@ int Export(const Settings& settings, const std::string& name, const std::string&
   if (!out) return Fail(base::ErrnoStatus(absl::StrCat("create ", partial)));
   absl::StatusOr<base::UniqueFd> passed = base::Duplicate(out.get());
   if (!passed.ok()) return Fail(passed.status());
-  absl::StatusOr<uint64_t> bytes =
-      AdminExport(AdminSocket(settings), *image, *std::move(passed));
+  absl::StatusOr<uint64_t> bytes = AdminExport(AdminSocket(settings), *image, *std::move(passed));
   absl::Status status = bytes.status();
   if (status.ok() && fsync(out.get()) != 0) status = base::ErrnoStatus("sync the archive");
   if (status.ok() && rename(partial.c_str(), file.c_str()) != 0) {
