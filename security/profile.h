@@ -239,12 +239,11 @@ inline constexpr uid_t kBrokerUid = 59102;
 inline constexpr uid_t kStreamingUid = 59103;
 inline constexpr uid_t kAuditorUid = 59104;
 inline constexpr uid_t kFetchUid = 59110;
-inline constexpr uid_t kParseUid =
-    59111;  // manifest, import, user, cni, nodeconfig: each in namespaces of its own
-    59111;  // manifest, import, verify, export, user, cni: each in namespaces of its own
+// What parses: manifest, import, user, cni, nodeconfig, verify and others, each in namespaces of its own.
+inline constexpr uid_t kParseUid = 59111;
 inline constexpr uid_t kInflateUid = 59112;
 inline constexpr uid_t kMonitorUid = 59113;
-inline constexpr uid_t kPackUid = 59150;  // pack, sync
 inline constexpr uid_t kStatsUid = 59140;
+inline constexpr uid_t kPackUid = 59150;  // pack, sync
 
 }  // namespace bulkhead::security
