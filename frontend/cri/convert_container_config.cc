@@ -20,7 +20,7 @@ using validate::Refuse;
 absl::Status ToImageMount(const std::string& field, const v1::Mount& in, const std::string& image,
                           schema::Mount::Builder out) {
   if (!in.host_path().empty()) return Refuse(field + ".host_path", "not together with image");
-  out.setImage(Text(names.image));
+  out.setImage(Text(image));
   out.setUserSpecifiedImage(Text(in.image().user_specified_image()));
   if (in.image_sub_path().empty()) return absl::OkStatus();
   BULKHEAD_ASSIGN_OR_RETURN(
