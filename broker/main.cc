@@ -25,8 +25,6 @@
 
 namespace bulkhead::broker {
 
-int64_t WallClockNs() { return absl::GetCurrentTimeNanos(); }
-
 namespace {
 
 // Handed over by the supervisor.

@@ -1,10 +1,14 @@
 #include "broker/operations/store_repair.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <map>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "base/fs.h"
 #include "base/ids.h"
 #include "base/status.h"
 #include "broker/operations/fetch.h"
@@ -63,6 +67,48 @@ absl::Status FetchLayerBlobs(Fiber& fiber, Broker& broker, schema::Image::Reader
   return absl::OkStatus();
 }
 
+bool HasLayerBlobs(Broker& broker, schema::Image::Reader image) {
+  for (auto layer : image.getLayerBlobs()) {
+    if (!HasBlob(broker, DigestBytes(layer))) return false;
+  }
+  return true;
+}
+
+bool HasDocuments(Broker& broker, schema::Image::Reader image) {
+  std::string manifest = DigestBytes(image.getManifest());
+  std::string config = base::FromHex(absl::StripPrefix(image.getId().cStr(), "sha256:"));
+  if (!HasBlob(broker, config) || (!manifest.empty() && !HasBlob(broker, manifest))) return false;
+  for (auto evidence : image.getEvidence()) {
+    for (auto signature : evidence.getSignatures()) {
+      if (!HasBlob(broker, DigestBytes(signature.getPayload().getDigest()))) return false;
+    }
+  }
+  return true;
+}
+
+// The layers that are not there, from what was kept of them as they came. Their digests are checked
+// like any others'.
+absl::Status MakeAgain(Fiber& fiber, Broker& broker, schema::Image::Reader image) {
+  std::vector<WantedLayer> wanted;
+  std::vector<base::UniqueFd> files;
+  for (unsigned i = 0; i < image.getConfig().getDiffIds().size(); ++i) {
+    std::string diff_id = DigestBytes(image.getConfig().getDiffIds()[i]);
+    if (broker.state.layers().contains(base::ToHex(diff_id))) continue;
+    if (i >= image.getLayerBlobs().size()) return absl::NotFoundError("not all was kept");
+    std::string digest = DigestBytes(image.getLayerBlobs()[i]);
+    BULKHEAD_ASSIGN_OR_RETURN(files.emplace_back(),
+                              base::OpenAt(broker.directories.blobs.get(), base::ToHex(digest),
+                                           O_RDONLY, base::Resolve::kBeneathNoSymlinks));
+    struct stat st;
+    if (fstat(files.back().get(), &st) < 0) return base::ErrnoStatus("stat a blob");
+    wanted.push_back({.source = {.fd = files.back().get(),
+                                 .size = static_cast<uint64_t>(st.st_size),
+                                 .digest = digest,
+                                 .diff_id = diff_id}});
+  }
+  return EnsureLayers(fiber, broker, std::move(wanted));
+}
+
 // By one of the digests under which it came, so that it is the same image again whatever became of
 // its tags.
 absl::Status FetchAgain(Fiber& fiber, Broker& broker, const std::string& id) {
@@ -92,9 +138,19 @@ absl::Status PutAside(Broker& broker, const CheckFinding& finding) {
 }
 
 // An image that cannot be mended is forgotten: kubelet then sees that it has to pull it.
-std::string Mend(Fiber& fiber, Broker& broker, const std::string& id) {
+std::string Mend(Fiber& fiber, Broker& broker, const std::string& id, bool contradicts) {
+  Record<schema::Image> image(broker.state.images().at(id).read());
+  auto pinned = broker.PinLayers();
+  absl::Status made = MakeAgain(fiber, broker, image.read());
+  bool whole = made.ok() && !contradicts && HasDocuments(broker, image.read());
+  if (whole && HasLayerBlobs(broker, image.read())) return "made again from what was kept";
   absl::Status fetched = FetchAgain(fiber, broker, id);
   if (fetched.ok()) return "fetched again";
+  if (whole) {
+    image.edit().initLayerBlobs(0);
+    absl::Status saved = broker.state.SaveImage(std::move(image));
+    return saved.ok() ? "the image can no longer be exported" : std::string(saved.message());
+  }
   absl::Status forgotten = RemoveImage(fiber, broker, id);
   if (!forgotten.ok()) return absl::StrCat("could not be removed: ", forgotten.message());
   return absl::StrCat("image ", id, " was removed, pull or import it again (", fetched.message(),
@@ -131,7 +187,10 @@ void RepairStore(Fiber& fiber, Broker& broker, CheckReport* report) {
     }
   }
   for (auto& [id, findings] : of_image) {
-    std::string done = broker.state.images().contains(id) ? Mend(fiber, broker, id) : "is gone";
+    bool contradicts = false;
+    for (CheckFinding* finding : findings) contradicts |= finding->kind == Kind::IMAGE;
+    std::string done =
+        broker.state.images().contains(id) ? Mend(fiber, broker, id, contradicts) : "is gone";
     for (CheckFinding* finding : findings) {
       absl::StrAppend(&finding->repair, finding->repair.empty() ? "" : "; ", done);
       finding->repaired = true;

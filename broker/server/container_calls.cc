@@ -111,8 +111,9 @@ kj::Promise<void> BrokerServer::updateContainerResources(UpdateContainerResource
   auto params = std::make_shared<Record<UpdateContainerResourcesParams>>(context.getParams());
   return Answer(broker_.loop, context, [this, params](Fiber& fiber) {
     const std::string id = params->read().getId();
-    return Traced(fiber, broker_, "UpdateContainerResources", id)
-        .End(UpdateContainerResources(fiber, broker_, id, params->read().getResources()));
+    return Operation(fiber, broker_, "UpdateContainerResources", id).Run([&] {
+      return UpdateContainerResources(fiber, broker_, id, params->read().getResources());
+    });
   });
 }
 

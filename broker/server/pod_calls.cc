@@ -69,9 +69,10 @@ kj::Promise<void> BrokerServer::updatePodResources(UpdatePodResourcesContext con
   auto params = std::make_shared<Record<UpdatePodResourcesParams>>(context.getParams());
   return Answer(broker_.loop, context, [this, params](Fiber& fiber) {
     auto asked = params->read();
-    return Traced(fiber, broker_, "UpdatePodSandboxResources", asked.getId().cStr())
-        .End(UpdatePodResources(fiber, broker_, asked.getId().cStr(), asked.getOverhead(),
-                                asked.getResources()));
+    return Operation(fiber, broker_, "UpdatePodSandboxResources", asked.getId().cStr()).Run([&] {
+      return UpdatePodResources(fiber, broker_, asked.getId().cStr(), asked.getOverhead(),
+                                asked.getResources());
+    });
   });
 }
 

@@ -29,7 +29,7 @@ void Append(std::string* out, const std::vector<std::string>& parts) {
 std::string Hash(const ImagePolicySettings& policy) {
   std::string text = "images 1\n";
   Append(&text, policy.default_action);
-  for (const ImageRuleSettings& rule : policy.rules) {
+  for (const TrustRuleSettings& rule : policy.rules) {
     Append(&text, rule.match);
     Append(&text, rule.action);
     Append(&text, rule.keys);
@@ -47,7 +47,7 @@ void EncodeImagePolicy(const ImagePolicySettings& policy, schema::ImagePolicy::B
   out.setDefault(ToAction(policy.default_action));
   auto rules = out.initRules(policy.rules.size());
   for (size_t i = 0; i < policy.rules.size(); ++i) {
-    const ImageRuleSettings& from = policy.rules[i];
+    const TrustRuleSettings& from = policy.rules[i];
     rules[i].setMatch(from.match);
     rules[i].setAction(ToAction(from.action));
     FillTexts(from.keys, rules[i].initKeys(from.keys.size()));

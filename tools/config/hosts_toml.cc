@@ -1,5 +1,7 @@
 #include "tools/config/hosts_toml.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
@@ -234,6 +236,8 @@ absl::Status LoadRegistryTree(const std::string& root,
   for (const std::string& name : *names) {
     std::string host = RegistryOfDirectory(name);
     std::string directory = absl::StrCat(root, "/", name);
+    struct stat about = {};
+    if (stat(directory.c_str(), &about) != 0 || !S_ISDIR(about.st_mode)) continue;
     if (host.empty()) {
       base::Log(base::Severity::kWarning, "no registry has this name", {{"directory", directory}});
       continue;

@@ -151,6 +151,7 @@ TEST_F(RegistryTree, Directories) {
   Write("a.io_5000_/hosts.toml", "[host.\"https://first\"]");
   Write("a.io:5000/hosts.toml", "[host.\"https://second\"]");
   Write("_default/hosts.toml", "server = \"https://general\"");
+  Write("ca.pem", "beside the directories");
   Write("b.io/hosts.toml", "server = \"https://tree\"");
   settings_.registries["b.io"].endpoints = {{.host = "config"}};
   settings_.registries["a.io:5000"].token_hosts = {"auth.io"};

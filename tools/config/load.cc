@@ -20,7 +20,7 @@ absl::Status ApplyPolicy(Settings* settings) {
   if (!named && absl::IsNotFound(text.status())) return absl::OkStatus();
   if (!text.ok()) return text.status();
   BULKHEAD_RETURN_IF_ERROR(ApplyPolicyToml(*text, file, settings));
-  for (ImageRuleSettings& rule : settings->image_policy.rules) {
+  for (TrustRuleSettings& rule : settings->image_policy.rules) {
     for (const std::string& key : rule.key_files) {
       BULKHEAD_ASSIGN_OR_RETURN(rule.keys.emplace_back(), ReadOwnedFile(key, kMaxConfigFileBytes));
     }

@@ -16,19 +16,19 @@ absl::Status ApplyAction(const Value& value, std::string* action) {
   return value.Error("must be \"allow\", \"deny\" or \"signed\"");
 }
 
-constexpr Key<ImageRuleSettings> kRuleKeys[] = {
-    {"match", [](const Value& v, ImageRuleSettings* r) { return v.Glob(&r->match); }},
-    {"action", [](const Value& v, ImageRuleSettings* r) { return ApplyAction(v, &r->action); }},
-    {"keys", [](const Value& v, ImageRuleSettings* r) { return v.Paths(&r->key_files); }},
-    {"identities", [](const Value& v, ImageRuleSettings* r) { return v.Globs(&r->identities); }},
+constexpr Key<TrustRuleSettings> kRuleKeys[] = {
+    {"match", [](const Value& v, TrustRuleSettings* r) { return v.Glob(&r->match); }},
+    {"action", [](const Value& v, TrustRuleSettings* r) { return ApplyAction(v, &r->action); }},
+    {"keys", [](const Value& v, TrustRuleSettings* r) { return v.Paths(&r->key_files); }},
+    {"identities", [](const Value& v, TrustRuleSettings* r) { return v.Globs(&r->identities); }},
 };
 
 absl::Status ApplyRules(const Value& value, ImagePolicySettings* policy) {
   policy->rules.clear();
   return value.EachElement([policy](absl::string_view, const Value& element) -> absl::Status {
     if (policy->rules.size() == kMaxRules) return element.Error("more than 256 rules");
-    ImageRuleSettings* rule = &policy->rules.emplace_back();
-    BULKHEAD_RETURN_IF_ERROR(ApplyTable<ImageRuleSettings>(element, kRuleKeys, rule));
+    TrustRuleSettings* rule = &policy->rules.emplace_back();
+    BULKHEAD_RETURN_IF_ERROR(ApplyTable<TrustRuleSettings>(element, kRuleKeys, rule));
     if (rule->match.empty()) return element.Error("has no match");
     if (rule->action.empty()) return element.Error("has no action");
     bool needs_keys = rule->action == "signed";
@@ -72,7 +72,7 @@ absl::Status ApplyPolicyToml(absl::string_view text, const std::string& file, Se
 }
 
 absl::Status CheckImagePolicy(const ImagePolicySettings& policy) {
-  for (const ImageRuleSettings& rule : policy.rules) {
+  for (const TrustRuleSettings& rule : policy.rules) {
     for (size_t i = 0; i < rule.keys.size(); ++i) {
       absl::Status good = security::PublicKey::Parse(rule.keys[i]).status();
       if (!good.ok()) return base::Annotate(good, rule.key_files[i]);

@@ -22,18 +22,13 @@ struct RuntimeSettings {
   std::string path;  // absolute, clean
 };
 
-struct EndpointSettings {
-  std::string host;  // host[:port]
-  bool plain_http = false;
-  bool skip_verify = false;
-  std::string ca_file;  // absolute, clean; empty: the system's
-};
-
 // Which images run in which runtime, where the pod names no handler.
 struct ImageRuleSettings {
   std::string pattern;
   std::string runtime;
   std::string preset;  // of which preset it comes; empty: the file's own
+};
+
 // How layers are stored and what they may cost; schema/config.capnp says what each means.
 struct LayerSettings {
   std::string driver = "auto";  // or "dir", "erofs"
@@ -47,14 +42,18 @@ struct LayerSettings {
   uint64_t max_seconds = 3600;
   uint64_t max_image_bytes = uint64_t{128} << 30;
   uint64_t max_image_entries = 4'000'000;
+};
+
 struct StreamingSettings {
   std::string address = "127.0.0.1";
   uint16_t port = 0;     // 0: the kernel's choice
   std::string tls_cert;  // absolute, clean; empty: no TLS
   std::string tls_key;
   bool forward_to_node = false;
-// The policy's table [images]: schema/policy.capnp.
-struct ImageRuleSettings {
+};
+
+// One rule of the policy's table [images]: schema/policy.capnp.
+struct TrustRuleSettings {
   std::string match;
   std::string action;
   std::vector<std::string> key_files;
@@ -64,7 +63,7 @@ struct ImageRuleSettings {
 
 struct ImagePolicySettings {
   std::string default_action = "allow";
-  std::vector<ImageRuleSettings> rules;
+  std::vector<TrustRuleSettings> rules;
 };
 
 // What the file says, with the defaults where it says nothing.

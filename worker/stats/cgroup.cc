@@ -41,7 +41,7 @@ UniqueFd OpenBelow(int root, absl::string_view hierarchy, const std::string& pat
   std::string place(hierarchy);
   place += path;
   if (hierarchy.empty()) place.erase(0, 1);
-  if (place.empty()) place = ".";
+  if (place.empty()) place.push_back('.');
   // In the root: cpuacct often is a link to where it is mounted together with cpu.
   absl::StatusOr<UniqueFd> fd =
       base::OpenAt(root, place, O_PATH | O_DIRECTORY, base::Resolve::kInRoot);
