@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "absl/strings/str_cat.h"
 #include "base/fs.h"
 #include "base/ids.h"
 #include "base/status.h"
@@ -21,8 +22,10 @@ constexpr absl::Duration kAnswerPatience = absl::Seconds(10);
 // A file being fetched: its name goes with it, and with the next start.
 absl::StatusOr<base::UniqueFd> MakeIngestFile(Broker& broker, base::UniqueFd* writer,
                                               IngestName* taken) {
-  std::string name = base::NewId();
-  int ingest = broker.directories.ingest.get();
+  // Where it may have to stay: the broker sees each of its directories as a mount of its own, and
+  // no rename crosses from one to another.
+  std::string name = absl::StrCat("tmp-", base::NewId().substr(0, 32));
+  int ingest = broker.directories.blobs.get();
   auto made = base::OpenAt(ingest, name, O_WRONLY | O_CREAT | O_EXCL,
                            base::Resolve::kBeneathNoSymlinks, 0600);
   if (!made.ok()) return made.status();

@@ -64,8 +64,8 @@ bool HasBlob(Broker& broker, const std::string& digest) {
 
 absl::StatusOr<std::string> KeepSection(Fiber& fiber, Broker& broker, int archive, uint64_t offset,
                                         uint64_t size) {
-  int ingest = broker.directories.ingest.get();
-  std::string name = base::NewId();
+  int ingest = broker.directories.blobs.get();
+  std::string name = absl::StrCat("tmp-", base::NewId().substr(0, 32));
   BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd writer,
                             base::OpenAt(ingest, name, O_WRONLY | O_CREAT | O_EXCL,
                                          base::Resolve::kBeneathNoSymlinks, 0600));
