@@ -21,14 +21,14 @@ constexpr absl::Duration kAnswerPatience = absl::Seconds(10);
 // A file being fetched: its name goes with it, and with the next start.
 absl::StatusOr<base::UniqueFd> MakeIngestFile(Broker& broker, base::UniqueFd* writer,
                                               IngestName* taken) {
-  std::string name = base::NewId();
-  int ingest = broker.directories.ingest.get();
-  auto made = base::OpenAt(ingest, name, O_WRONLY | O_CREAT | O_EXCL,
+  std::string name = IngestName::New();
+  int blobs = broker.directories.blobs.get();
+  auto made = base::OpenAt(blobs, name, O_WRONLY | O_CREAT | O_EXCL,
                            base::Resolve::kBeneathNoSymlinks, 0600);
   if (!made.ok()) return made.status();
-  *taken = IngestName(ingest, name);
+  *taken = IngestName(blobs, name);
   *writer = *std::move(made);
-  return base::OpenAt(ingest, name, O_RDONLY, base::Resolve::kBeneathNoSymlinks);
+  return base::OpenAt(blobs, name, O_RDONLY, base::Resolve::kBeneathNoSymlinks);
 }
 
 void FillItem(const Wanted& wanted, schema::FetchJob::Item::Builder item) {

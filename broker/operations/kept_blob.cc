@@ -46,6 +46,8 @@ IngestName::~IngestName() {
   if (!name_.empty()) unlinkat(directory_, name_.c_str(), 0);
 }
 
+std::string IngestName::New() { return absl::StrCat("tmp-", base::NewId().substr(0, 32)); }
+
 absl::Status IngestName::Keep(Broker& broker, const std::string& digest) {
   if (name_.empty()) return absl::OkStatus();
   int blobs = broker.directories.blobs.get();
@@ -64,15 +66,15 @@ bool HasBlob(Broker& broker, const std::string& digest) {
 
 absl::StatusOr<std::string> KeepSection(Fiber& fiber, Broker& broker, int archive, uint64_t offset,
                                         uint64_t size) {
-  int ingest = broker.directories.ingest.get();
-  std::string name = base::NewId();
+  int blobs = broker.directories.blobs.get();
+  std::string name = IngestName::New();
   BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd writer,
-                            base::OpenAt(ingest, name, O_WRONLY | O_CREAT | O_EXCL,
+                            base::OpenAt(blobs, name, O_WRONLY | O_CREAT | O_EXCL,
                                          base::Resolve::kBeneathNoSymlinks, 0600));
-  IngestName file(ingest, name);
+  IngestName file(blobs, name);
   BULKHEAD_RETURN_IF_ERROR(CopySection(fiber, archive, offset, size, writer.get()));
-  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd reader, base::OpenAt(ingest, name, O_RDONLY,
-                                                                base::Resolve::kBeneathNoSymlinks));
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd reader,
+                            base::OpenAt(blobs, name, O_RDONLY, base::Resolve::kBeneathNoSymlinks));
   BULKHEAD_ASSIGN_OR_RETURN(std::string digest, HashFile(fiber, broker, reader.get()));
   BULKHEAD_RETURN_IF_ERROR(file.Keep(broker, digest));
   return digest;

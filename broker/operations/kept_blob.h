@@ -11,7 +11,9 @@
 // hashes it.
 namespace bulkhead::broker {
 
-// The name of a file that is being fetched. It goes with this, unless the file is kept.
+// The name of a file that is being fetched: beside the blobs, as nothing can be renamed from one of
+// the broker's directories to another, each of which it sees as a mount of its own. The name goes
+// with this, unless the file is kept, or else with the next start.
 class IngestName {
  public:
   IngestName() = default;
@@ -20,6 +22,9 @@ class IngestName {
       : directory_(other.directory_), name_(std::exchange(other.name_, "")) {}
   IngestName& operator=(IngestName&& other) noexcept;
   ~IngestName();
+
+  // One that no blob has.
+  static std::string New();
 
   // Makes the file blob <digest> (32 bytes), which it was found to hash to.
   absl::Status Keep(Broker& broker, const std::string& digest);

@@ -4,12 +4,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "base/cgroup.h"
 
 namespace bulkhead::cgroup {
 namespace {
-
-constexpr int64_t kLeastShares = 2;
-constexpr int64_t kMostShares = 262144;
 
 std::string OrMax(int64_t value) { return value < 0 ? "max" : absl::StrCat(value); }
 
@@ -39,11 +37,6 @@ void AddHugepages(schema::Resources::Reader resources, const char* suffix,
 
 }  // namespace
 
-uint64_t WeightOfShares(int64_t shares) {
-  const int64_t inside = std::clamp(shares, kLeastShares, kMostShares);
-  return static_cast<uint64_t>(1 + (inside - kLeastShares) * 9999 / (kMostShares - kLeastShares));
-}
-
 std::vector<Limit> LimitsV1(schema::Resources::Reader resources) {
   std::vector<Limit> limits;
   const int64_t period = resources.getCpuPeriod(), quota = resources.getCpuQuota();
@@ -71,7 +64,7 @@ std::vector<Limit> LimitsV2(schema::Resources::Reader resources) {
   const int64_t memory = resources.getMemoryLimit(), swap = resources.getMemorySwapLimit();
   if (resources.getCpuShares() != 0) {
     Add(&limits, "cpu_shares", "cpu.weight",
-        absl::StrCat(WeightOfShares(resources.getCpuShares())));
+        absl::StrCat(base::WeightOfShares(resources.getCpuShares())));
   }
   // One number alone leaves the period as it is.
   if (quota != 0 && period == 0) Add(&limits, "cpu_quota", "cpu.max", OrMax(quota));

@@ -22,7 +22,4 @@ struct Limit {
 std::vector<Limit> LimitsV1(schema::Resources::Reader resources);
 std::vector<Limit> LimitsV2(schema::Resources::Reader resources);
 
-// cpu.weight for cpu.shares, as crun and runc compute it: 2 to 262144 becomes 1 to 10000.
-uint64_t WeightOfShares(int64_t shares);
-
 }  // namespace bulkhead::cgroup

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "base/cgroup.h"
 
 namespace bulkhead::cgroup {
 namespace {
@@ -87,11 +88,11 @@ TEST_F(LimitsTest, LessThanZeroIsUnlimited) {
 }
 
 TEST(WeightOfSharesTest, EndsAndMiddle) {
-  EXPECT_EQ(WeightOfShares(2), 1u);
-  EXPECT_EQ(WeightOfShares(1), 1u);
-  EXPECT_EQ(WeightOfShares(1024), 39u);
-  EXPECT_EQ(WeightOfShares(262144), 10000u);
-  EXPECT_EQ(WeightOfShares(INT64_MAX), 10000u);
+  EXPECT_EQ(base::WeightOfShares(2), 1u);
+  EXPECT_EQ(base::WeightOfShares(1), 1u);
+  EXPECT_EQ(base::WeightOfShares(1024), 39u);
+  EXPECT_EQ(base::WeightOfShares(262144), 10000u);
+  EXPECT_EQ(base::WeightOfShares(INT64_MAX), 10000u);
 }
 
 }  // namespace

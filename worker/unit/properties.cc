@@ -4,7 +4,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
-#include "worker/cgroup/limits.h"
+#include "base/cgroup.h"
 
 namespace bulkhead::unit {
 namespace {
@@ -27,7 +27,7 @@ uint64_t QuotaPerSecond(int64_t quota, int64_t period) {
 void AddCpu(schema::Resources::Reader resources, bool v2, std::vector<Property>* out) {
   const int64_t shares = resources.getCpuShares(), quota = resources.getCpuQuota();
   const int64_t period = resources.getCpuPeriod() != 0 ? resources.getCpuPeriod() : kUsualPeriod;
-  if (shares != 0 && v2) out->push_back({"CPUWeight", cgroup::WeightOfShares(shares)});
+  if (shares != 0 && v2) out->push_back({"CPUWeight", base::WeightOfShares(shares)});
   if (shares != 0 && !v2) out->push_back({"CPUShares", static_cast<uint64_t>(shares)});
   if (resources.getCpuPeriod() != 0 && v2) {
     out->push_back({"CPUQuotaPeriodUSec", static_cast<uint64_t>(period)});

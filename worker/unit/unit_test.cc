@@ -39,8 +39,8 @@ class UnitTest : public testing::Test {
     const std::string directory =
         absl::StrCat(base::kCgroupMount, v2_ ? "" : "/memory", "/bulkheadtest.slice/",
                      std::string(job_.getUnit().cStr()));
-    const auto text = base::ReadFile(
-        absl::StrCat(directory, v2_ ? "/memory.max" : "/memory.limit_in_bytes"), 64);
+    const auto text =
+        base::ReadFile(absl::StrCat(directory, v2_ ? "/memory.max" : "/memory.limit_in_bytes"), 64);
     return text.ok() ? std::string(absl::StripAsciiWhitespace(*text)) : "none";
   }
 
@@ -97,10 +97,14 @@ TEST_F(UnitTest, AnotherPodsSliceIsLeftAlone) {
 }
 
 TEST_F(UnitTest, V27UnitsThatAreNotTheOwnAreRefused) {
-  for (const char* unit : {"ssh.service", "-.slice", "a/b.slice", "x\xc3\xa9.slice", "init.scope", ".slice"}) {
+  for (const char* unit :
+       {"ssh.service", "-.slice", "a/b.slice", "x\xc3\xa9.slice", "init.scope", ".slice"}) {
     job_.setUnit(unit);
     for (const auto begin : {0, 1}) {
-      if (begin == 0) job_.setRemove(); else job_.initMake();
+      if (begin == 0)
+        job_.setRemove();
+      else
+        job_.initMake();
       EXPECT_EQ(Run().code(), absl::StatusCode::kInvalidArgument) << unit;
     }
   }
