@@ -4,6 +4,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+
 namespace bulkhead::streaming {
 namespace {
 
@@ -25,7 +27,17 @@ void SetOption(int fd, int level, int name, int value) {
   setsockopt(fd, level, name, &value, sizeof(value));
 }
 
+bool GetInfo(Wire& wire, tcp_info* info) {
+  socklen_t size = sizeof(*info);
+  return getsockopt(wire.socket().native_handle(), IPPROTO_TCP, TCP_INFO, info, &size) == 0;
+}
+
 }  // namespace
+
+bool HasUnacknowledged(Wire& wire) {
+  tcp_info info = {};
+  return GetInfo(wire, &info) && info.tcpi_unacked > 0;
+}
 
 Health::Health(Wire& wire, std::function<void()> on_lost)
     : wire_(wire), timer_(wire.get_executor()), on_lost_(std::move(on_lost)) {
@@ -42,9 +54,9 @@ Health::Health(Wire& wire, std::function<void()> on_lost)
 // protocol has a half-closed connection.
 void Health::Look() {
   tcp_info info = {};
-  socklen_t size = sizeof(info);
-  if (getsockopt(wire_.socket().native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0) {
-    const bool closed = info.tcpi_state != 1 /* ESTABLISHED */;
+  if (GetInfo(wire_, &info)) {
+    const bool closed = info.tcpi_state == TCP_CLOSE || info.tcpi_state == TCP_CLOSE_WAIT ||
+                        info.tcpi_state == TCP_LAST_ACK;
     const bool deaf = info.tcpi_retransmits >= kMostRetries || info.tcpi_probes >= kMostRetries;
     const bool silent =
         std::min(info.tcpi_last_data_recv, info.tcpi_last_data_sent) > kLongestSilence;

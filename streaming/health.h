@@ -6,6 +6,10 @@
 
 namespace bulkhead::streaming {
 
+// Whether the client has yet to acknowledge some of what was sent, our end of the connection
+// included.
+bool HasUnacknowledged(Wire& wire);
+
 // Finds out that a client is gone where nothing that is read says so: a machine that vanished, a
 // process that ended while nothing is read from it, or hours without a byte.
 class Health {

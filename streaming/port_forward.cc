@@ -120,10 +120,10 @@ void PortForward::Begin(asio::io_context& io, const std::shared_ptr<Pair>& pair,
                         base::UniqueFd socket) {
   absl::StatusOr<base::UniqueFd> writer = base::Duplicate(socket.get());
   if (!writer.ok()) return Fail(*pair, 0, writer.status());
-  pair->sink = Sink::Begin(io, *std::move(writer), pair->data, [pair] {
-    if (pair->data->reset()) return pair->End();
+  const auto half_close = [pair] {
     if (!pair->over) shutdown(pair->sink->fd(), SHUT_WR);
-  });
+  };
+  pair->sink = Sink::Begin(io, *std::move(writer), pair->data, half_close, [pair] { pair->End(); });
   // The pod's end is the end of it all: the client has no other way to hear of it.
   pair->source = Source::Begin(io, std::move(socket), pair->data, [pair] { pair->End(); });
 }

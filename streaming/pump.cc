@@ -56,19 +56,23 @@ Sink::Sink(asio::io_context& io, base::UniqueFd fd, StreamPtr stream, std::funct
     : fd_(io, fd.Release()), stream_(std::move(stream)), on_end_(std::move(on_end)) {}
 
 std::shared_ptr<Sink> Sink::Begin(asio::io_context& io, base::UniqueFd fd, StreamPtr stream,
-                                  std::function<void()> on_end) {
+                                  std::function<void()> on_end, std::function<void()> on_reset) {
   std::shared_ptr<Sink> sink(new Sink(io, std::move(fd), std::move(stream), std::move(on_end)));
-  sink->stream_->Take(
-      [weak = sink->weak_from_this(), stream = sink->stream_.get()](absl::string_view bytes) {
-        if (auto self = weak.lock()) return self->Take(bytes);
-        stream->Consumed(bytes.size());
-      },
-      [weak = sink->weak_from_this()] {
-        auto self = weak.lock();
-        if (self == nullptr) return;
-        self->client_ended_ = true;
-        self->EndIfDone();
-      });
+  sink->on_reset_ = std::move(on_reset);
+  const auto on_data = [weak = sink->weak_from_this(),
+                        stream = sink->stream_.get()](absl::string_view bytes) {
+    if (auto self = weak.lock()) return self->Take(bytes);
+    stream->Consumed(bytes.size());
+  };
+  sink->stream_->Take(on_data, [weak = sink->weak_from_this()] {
+    auto self = weak.lock();
+    if (self == nullptr) return;
+    self->client_ended_ = true;
+    if (self->stream_->reset() && self->on_reset_ != nullptr) {
+      asio::post(self->fd_.get_executor(), std::exchange(self->on_reset_, nullptr));
+    }
+    self->EndIfDone();
+  });
   return sink;
 }
 
@@ -99,12 +103,13 @@ void Sink::Write() {
 void Sink::EndIfDone() {
   if (!client_ended_ || (!broken_ && written_ < writing_.size())) return;
   if (!broken_ && !pending_.empty()) return;
-  if (std::function<void()> on_end = std::exchange(on_end_, nullptr)) on_end();
+  if (on_end_ != nullptr) asio::post(fd_.get_executor(), std::exchange(on_end_, nullptr));
 }
 
 void Sink::Stop() {
   broken_ = true;
   on_end_ = nullptr;
+  on_reset_ = nullptr;
   error_code ignored;
   fd_.close(ignored);
 }

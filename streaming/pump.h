@@ -43,9 +43,11 @@ class Source : public std::enable_shared_from_this<Source> {
 class Sink : public std::enable_shared_from_this<Sink> {
  public:
   // on_end: the client has sent its last byte, and it was written. The descriptor stays open until
-  // this is stopped. Where nobody reads the other end any more, the rest is dropped.
+  // this is stopped. Where nobody reads the other end any more, the rest is dropped. on_reset: the
+  // client has given up the stream. Both are called later, never from within Begin.
   static std::shared_ptr<Sink> Begin(asio::io_context& io, base::UniqueFd fd, StreamPtr stream,
-                                     std::function<void()> on_end);
+                                     std::function<void()> on_end,
+                                     std::function<void()> on_reset = nullptr);
   void Stop();
   int fd() { return fd_.native_handle(); }
 
@@ -58,6 +60,7 @@ class Sink : public std::enable_shared_from_this<Sink> {
   asio::posix::stream_descriptor fd_;
   StreamPtr stream_;
   std::function<void()> on_end_;
+  std::function<void()> on_reset_;
   std::string pending_;  // at most kMaxUnused, which the link sees to
   std::string writing_;
   size_t written_ = 0;  // of writing_

@@ -1,5 +1,7 @@
 #include "streaming/tcp_carrier.h"
 
+#include "streaming/health.h"
+
 namespace bulkhead::streaming {
 namespace {
 
@@ -76,16 +78,21 @@ void TcpCarrier::Write() {
 // it has not seen yet.
 void TcpCarrier::Finish() {
   if (gone_) return;
-  if (!finishing_) {
-    finishing_ = true;
-    timer_.expires_after(kFarewell);
-    timer_.async_wait([this](error_code error) {
-      if (!error && !gone_) Gone();
-    });
-  }
+  if (!std::exchange(finishing_, true)) AwaitFarewell();
   if (writing_) return;
   wire_.Shutdown();
   SetReading(true);
+}
+
+// As long as the client takes what was sent, however slowly, it is waited for: health.cc knows when
+// it is gone.
+void TcpCarrier::AwaitFarewell() {
+  timer_.expires_after(kFarewell);
+  timer_.async_wait([this](error_code error) {
+    if (error || gone_) return;
+    if (queued_ > 0 || HasUnacknowledged(wire_)) return AwaitFarewell();
+    Gone();
+  });
 }
 
 void TcpCarrier::Gone() {

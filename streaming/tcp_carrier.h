@@ -26,6 +26,7 @@ class TcpCarrier : public Carrier {
   void Read();
   void GiveEarly();
   void Write();
+  void AwaitFarewell();
   void Gone();
 
   Wire& wire_;

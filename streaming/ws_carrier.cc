@@ -1,5 +1,7 @@
 #include "streaming/ws_carrier.h"
 
+#include "streaming/health.h"
+
 namespace bulkhead::streaming {
 namespace {
 
@@ -76,11 +78,17 @@ void WsCarrier::Write() {
 void WsCarrier::Finish() {
   if (gone_ || finishing_) return;
   finishing_ = true;
+  AwaitFarewell();
+  if (!writing_) Close();
+}
+
+void WsCarrier::AwaitFarewell() {
   timer_.expires_after(kFarewell);
   timer_.async_wait([this](error_code error) {
-    if (!error && !gone_) Gone();
+    if (error || gone_) return;
+    if (queued_ > 0 || HasUnacknowledged(socket_.next_layer())) return AwaitFarewell();
+    Gone();
   });
-  if (!writing_) Close();
 }
 
 // async_close reads and drops until the client's answer; a read of ours that is under way sees that

@@ -33,6 +33,7 @@ class WsCarrier : public Carrier {
   void Read();
   void Write();
   void Close();
+  void AwaitFarewell();
   void Gone();
 
   WebSocket& socket_;

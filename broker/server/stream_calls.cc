@@ -1,3 +1,4 @@
+#include "broker/audit/operation.h"
 #include "broker/operations/stream.h"
 #include "broker/server/answer.h"
 #include "broker/server/broker_server.h"
@@ -13,33 +14,49 @@ WantedStreams WantedOf(const Params& params) {
           .err = params.getStderr()};
 }
 
-// These only note down what is wanted, so they need no fiber.
-template <typename Context>
-kj::Promise<void> AnswerUrl(Context& context, const absl::StatusOr<std::string>& url) {
-  auto results = context.getResults();
-  ipc::WriteStatus(url.status(), results.initStatus());
-  if (url.ok()) results.setUrl(*url);
-  return kj::READY_NOW;
-}
+constexpr auto kFillUrl = [](auto results, const std::string& url) { results.setUrl(url); };
 
 }  // namespace
 
 kj::Promise<void> BrokerServer::exec(ExecContext context) {
-  auto params = context.getParams();
-  return AnswerUrl(context,
-                   OfferExec(broker_, params.getId().cStr(), params.getArgv(), WantedOf(params)));
+  auto params = std::make_shared<Record<ExecParams>>(context.getParams());
+  return Answer(
+      broker_.loop, context,
+      [this, params](Fiber& fiber) {
+        auto asked = params->read();
+        std::string id = asked.getId().cStr();
+        return Operation(fiber, broker_, "Exec", id).WithArguments(asked.getArgv()).Run([&] {
+          return OfferExec(broker_, id, asked.getArgv(), WantedOf(asked));
+        });
+      },
+      kFillUrl);
 }
 
 kj::Promise<void> BrokerServer::attach(AttachContext context) {
-  auto params = context.getParams();
-  return AnswerUrl(context, OfferAttach(broker_, params.getId().cStr(), WantedOf(params)));
+  std::string id = context.getParams().getId();
+  WantedStreams wanted = WantedOf(context.getParams());
+  return Answer(
+      broker_.loop, context,
+      [this, id, wanted](Fiber& fiber) {
+        return Operation(fiber, broker_, "Attach", id).Run([&] {
+          return OfferAttach(broker_, id, wanted);
+        });
+      },
+      kFillUrl);
 }
 
 kj::Promise<void> BrokerServer::portForward(PortForwardContext context) {
-  auto params = context.getParams();
+  std::string id = context.getParams().getPodId();
   std::vector<uint16_t> ports;
-  for (uint16_t port : params.getPorts()) ports.push_back(port);
-  return AnswerUrl(context, OfferPortForward(broker_, params.getPodId().cStr(), ports));
+  for (uint16_t port : context.getParams().getPorts()) ports.push_back(port);
+  return Answer(
+      broker_.loop, context,
+      [this, id, ports](Fiber& fiber) {
+        return Operation(fiber, broker_, "PortForward", id).Run([&] {
+          return OfferPortForward(broker_, id, ports);
+        });
+      },
+      kFillUrl);
 }
 
 }  // namespace bulkhead::broker

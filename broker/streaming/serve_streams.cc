@@ -1,6 +1,9 @@
 #include "broker/streaming/serve_streams.h"
 
+#include <set>
+
 #include "base/status.h"
+#include "broker/audit/operation.h"
 #include "broker/operations/stream.h"
 #include "ipc/guard.h"
 #include "ipc/message.h"
@@ -81,9 +84,11 @@ class Stream {
     bool asked = false;
     ipc::Guarded([&] { asked = request->As<schema::StreamRequest>().isStart(); }).IgnoreError();
     if (!asked) return;
-    absl::StatusOr<Fds> fds = grant_.verb == schema::StreamVerb::EXEC
-                                  ? StartExec(fiber_, broker_, grant_)
-                                  : StartAttach(fiber_, broker_, grant_);
+    const bool exec = grant_.verb == schema::StreamVerb::EXEC;
+    absl::StatusOr<Fds> fds =
+        Operation(fiber_, broker_, exec ? "ExecStream" : "AttachStream", grant_.id).Run([&] {
+          return exec ? StartExec(fiber_, broker_, grant_) : StartAttach(fiber_, broker_, grant_);
+        });
     if (!fds.ok()) {
       Answer(fds.status());
     } else {
@@ -100,7 +105,12 @@ class Stream {
       if (reader.isConnect()) port = reader.getConnect();
     }).IgnoreError();
     if (port == 0) return false;
-    absl::StatusOr<base::UniqueFd> socket = DialPod(fiber_, broker_, grant_.id, port);
+    const auto dial = [&] { return DialPod(fiber_, broker_, grant_.id, port); };
+    // One record a port, not one a connection.
+    absl::StatusOr<base::UniqueFd> socket =
+        ports_.insert(port).second
+            ? Operation(fiber_, broker_, "PortForwardStream", grant_.id).Run(dial)
+            : dial();
     if (!socket.ok()) return Answer(socket.status());
     Fds fds;
     fds.push_back(*std::move(socket));
@@ -111,6 +121,7 @@ class Stream {
   Broker& broker_;
   base::UniqueFd socket_;
   StreamGrant grant_;
+  std::set<uint16_t> ports_;  // that were forwarded already
 };
 
 }  // namespace

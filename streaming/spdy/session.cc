@@ -201,8 +201,7 @@ void Session::TakeData(absl::string_view bytes) {
   const bool last = left_ == 0;
   if (last) in_data_ = false;
   const auto stream = streams_.find(id);
-  // Data that was under way when the stream ended is nobody's; the connection's window still counts
-  // it.
+  // Data of a stream that has ended is nobody's; the connection's window still counts it.
   if (stream == streams_.end() || stream->second.client_ended) return Consumed(0, bytes.size());
   if (!bytes.empty()) handler_.OnData(id, bytes);
   if (last && (flags_ & kFin) != 0) ClientEnds(id);

@@ -211,9 +211,9 @@ TEST(Profiles, OnlyTheseTouchMounts) {
   }
 }
 
-TEST(Profiles, OnlyFetchReachesAnotherMachine) {
+TEST(Profiles, OnlyFetchReachesAnotherMachineAndOnlyDialAPod) {
   for (const Profile* profile : Filtered()) {
-    const bool expected = profile->kind == Kind::kFetch;
+    const bool expected = profile->kind == Kind::kFetch || profile->kind == Kind::kDial;
     EXPECT_EQ(TableAllows(*profile, SYS_socket, {AF_INET, SOCK_STREAM, IPPROTO_TCP}), expected)
         << profile->name;
   }
@@ -221,7 +221,8 @@ TEST(Profiles, OnlyFetchReachesAnotherMachine) {
 
 TEST(Profiles, WhoReadsUntrustedFormatsHasNoPowerOnTheNode) {
   for (Kind kind : {Kind::kFrontend, Kind::kBroker, Kind::kFetch, Kind::kManifest, Kind::kImport,
-                    Kind::kInflate, Kind::kUser, Kind::kCni, Kind::kMonitor}) {
+                    Kind::kInflate, Kind::kUser, Kind::kCni, Kind::kMonitor,
+                    Kind::kStreaming}) {
     const Profile& profile = *FindProfile(kind);
     EXPECT_NE(profile.uid, 0u) << profile.name;
     EXPECT_TRUE(profile.capabilities.empty()) << profile.name;

@@ -38,6 +38,12 @@ bin_dirs = ["/b1", "/b2"]
 endpoints = [{host = "127.0.0.1:5000", plain_http = true}, {host = "m.example", ca_file = "/ca"}]
 [registries."*"]
 endpoints = [{host = "[::1]:5000", skip_verify = true}]
+[streaming]
+address = "::1"
+port = 10010
+tls_cert = "/etc/tls/cert.pem"
+tls_key = "/etc/tls/key.pem"
+forward_to_node = true
 )",
                     &s)
                   .ok());
@@ -52,6 +58,10 @@ endpoints = [{host = "[::1]:5000", skip_verify = true}]
   EXPECT_TRUE(s.registries["docker.io"][0].plain_http);
   EXPECT_EQ(s.registries["docker.io"][1].ca_file, "/ca");
   EXPECT_TRUE(s.registries["*"][0].skip_verify);
+  EXPECT_EQ(s.streaming.address, "::1");
+  EXPECT_EQ(s.streaming.port, 10010);
+  EXPECT_EQ(s.streaming.tls_key, "/etc/tls/key.pem");
+  EXPECT_TRUE(s.streaming.forward_to_node);
 }
 
 struct Bad {
@@ -81,6 +91,10 @@ TEST(Settings, SaysFileLineAndKey) {
        "key 'registries.a.endpoints[0].tls': unknown key"},
       {"allowed_uids = [-1]", "must be a user id"},
       {"allowed_uids = [4294967295]", "must be a user id"},
+      {"[streaming]\naddress = \"localhost\"", "must be an IPv4 or IPv6 address"},
+      {"[streaming]\nport = 65536", "must be a port"},
+      {"[streaming]\nport = \"80\"", "must be a port"},
+      {"[streaming]\ntls = true", "key 'streaming.tls': unknown key"},
       {"root_dir = ", "f.toml:1: "},
   };
   for (const Bad& bad : kBad) {
@@ -92,8 +106,9 @@ TEST(Settings, SaysFileLineAndKey) {
 }
 
 TEST(Settings, ChecksTheWhole) {
-  for (const char* text : {"run_dir = \"/var/lib/bulkhead/run\"", "root_dir = \"/\"",
-                           "default_runtime = \"none\"", "[runtimes.a]\ntype = \"oci\""}) {
+  for (const char* text :
+       {"run_dir = \"/var/lib/bulkhead/run\"", "root_dir = \"/\"", "[streaming]\ntls_cert = \"/c\"",
+        "default_runtime = \"none\"", "[runtimes.a]\ntype = \"oci\""}) {
     Settings s;
     ASSERT_TRUE(Apply(text, &s).ok()) << text;
     EXPECT_EQ(CheckSettings(s).code(), absl::StatusCode::kInvalidArgument) << text;
