@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 #include "streaming/kube_json.h"
 
 namespace bulkhead::streaming {
@@ -16,11 +19,11 @@ TEST(RequestTest, ReadsTargets) {
 }
 
 TEST(V43, TargetsHaveOneForm) {
-  for (const std::string& target :
-       {std::string("/"), "/exec/", "/exec/" + kToken.substr(1), "/exec/" + kToken + "/",
-        "//exec/" + kToken, "/exec//" + kToken, "/exec%2f" + kToken, "/./exec/" + kToken,
-        "/EXEC/" + kToken, "/exec/" + std::string(64, 'A'), "http://host/exec/" + kToken,
-        "/cri/exec/" + kToken, "/exec/../exec/" + kToken}) {
+  for (const std::string& target : std::vector<std::string>{
+           "/", "/exec/", "/exec/" + kToken.substr(1), "/exec/" + kToken + "/", "//exec/" + kToken,
+           "/exec//" + kToken, "/exec%2f" + kToken, "/./exec/" + kToken, "/EXEC/" + kToken,
+           "/exec/" + std::string(64, 'A'), "http://host/exec/" + kToken, "/cri/exec/" + kToken,
+           "/exec/../exec/" + kToken}) {
     EXPECT_FALSE(ParseTarget(target).has_value()) << target;
   }
 }

@@ -1,11 +1,13 @@
 // What a client sends on a SPDY connection, in pieces: the first byte of each piece's length comes
 // from the input.
+#include <algorithm>
 #include <cstdint>
 
 #include "streaming/spdy/session.h"
 
 namespace {
 
+using bulkhead::streaming::spdy::Find;
 using bulkhead::streaming::spdy::Headers;
 using bulkhead::streaming::spdy::ResetCode;
 using bulkhead::streaming::spdy::Session;

@@ -37,7 +37,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Wire wire(tcp::socket(io, tcp::v4(), ends[0]), nullptr);
     WebSocket socket(wire);
     LimitWebSocket(socket);
-    boost::system::error_code error;
     const auto request = Upgrade();
     std::unique_ptr<WsCarrier> carrier;
     std::unique_ptr<ChannelLink> link;

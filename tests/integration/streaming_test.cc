@@ -12,7 +12,7 @@ class Streaming : public StreamTest {
  protected:
   NodeOptions Options() override {
     NodeOptions options;
-    options.extra_config = "[streaming]\nforward_to_node = true\n";
+    options.extra_config = "streaming.forward_to_node = true\n";
     return options;
   }
 };
