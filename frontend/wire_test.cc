@@ -52,15 +52,15 @@ class Wire : public ::testing::Test {
   std::unique_ptr<v1::ImageService::Stub> images_;
 };
 
-#define RUNTIME(Name, request, response)                                              \
-  [&] {                                                                               \
-    grpc::ClientContext context;                                                      \
-    return runtime_->Name(&context, request, response);                               \
+#define RUNTIME(Name, request, response)                \
+  [&] {                                                 \
+    grpc::ClientContext context;                        \
+    return runtime_->Name(&context, request, response); \
   }()
-#define IMAGES(Name, request, response)                                               \
-  [&] {                                                                               \
-    grpc::ClientContext context;                                                      \
-    return images_->Name(&context, request, response);                                \
+#define IMAGES(Name, request, response)                \
+  [&] {                                                \
+    grpc::ClientContext context;                       \
+    return images_->Name(&context, request, response); \
   }()
 
 TEST_F(Wire, APodGoesThroughTyped) {
@@ -145,8 +145,8 @@ TEST_F(Wire, AnImageIsNamedInOneWay) {
   EXPECT_EQ(grpc::StatusCode::NOT_FOUND, RUNTIME(CreateContainer, request, &response).error_code());
   harness_.broker().answers.known_image = "cafe";
   ASSERT_TRUE(RUNTIME(CreateContainer, request, &response).ok());
-  EXPECT_TRUE(absl::StrContains(harness_.broker().LastParams("createContainer"),
-                                "image = \"cafe\""));
+  EXPECT_TRUE(
+      absl::StrContains(harness_.broker().LastParams("createContainer"), "image = \"cafe\""));
 }
 
 TEST_F(Wire, APullGivesTheImagesId) {
@@ -274,8 +274,7 @@ TEST_F(Wire, ExecNeedsACommand) {
   EXPECT_EQ("cmd: must not be empty", RUNTIME(ExecSync, request, &response).error_message());
   request.add_cmd("x");
   request.set_timeout(-1);
-  EXPECT_EQ("timeout: must not be negative",
-            RUNTIME(ExecSync, request, &response).error_message());
+  EXPECT_EQ("timeout: must not be negative", RUNTIME(ExecSync, request, &response).error_message());
 }
 
 // --- Time and loss ---
@@ -345,13 +344,25 @@ TEST_F(Wire, ManyCallsAtOnceGetTheirOwnAnswers) {
 // --- Every RPC of the interface ---
 
 const std::set<std::string>& LaterRpcs() {
-  static const std::set<std::string> names = {
-      "StreamPodSandboxes", "UpdatePodSandboxResources", "StreamContainers",
-      "UpdateContainerResources", "ReopenContainerLog", "Exec", "Attach", "PortForward",
-      "CheckpointContainer", "CheckpointPod", "RestorePod", "ContainerStats",
-      "ListContainerStats", "StreamContainerStats", "PodSandboxStats", "ListPodSandboxStats",
-      "StreamPodSandboxStats", "ListMetricDescriptors", "ListPodSandboxMetrics",
-      "StreamPodSandboxMetrics", "GetContainerEvents", "StreamImages"};
+  static const std::set<std::string> names = {"StreamPodSandboxes",
+                                              "UpdatePodSandboxResources",
+                                              "StreamContainers",
+                                              "UpdateContainerResources",
+                                              "ReopenContainerLog",
+                                              "CheckpointContainer",
+                                              "CheckpointPod",
+                                              "RestorePod",
+                                              "ContainerStats",
+                                              "ListContainerStats",
+                                              "StreamContainerStats",
+                                              "PodSandboxStats",
+                                              "ListPodSandboxStats",
+                                              "StreamPodSandboxStats",
+                                              "ListMetricDescriptors",
+                                              "ListPodSandboxMetrics",
+                                              "StreamPodSandboxMetrics",
+                                              "GetContainerEvents",
+                                              "StreamImages"};
   return names;
 }
 

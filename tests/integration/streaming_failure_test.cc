@@ -235,6 +235,17 @@ TEST_F(StreamingFailure, StreamsOutliveBrokerAndFrontend) {
   RemoveAll();
 }
 
+TEST_F(V41, ExecSyncIsCutAndSaysSo) {
+  const std::string container = StartContainer({"/bin/sleep", "1000"});
+  auto flood = Exec(container, {"/bin/sh", "-c", "head -c 40000000 /dev/zero; exit 6"}, 60);
+  ASSERT_THAT(flood.status(), IsOk());
+  EXPECT_EQ(flood->exit_code(), 6);
+  EXPECT_LE(flood->stdout().size() + flood->stderr().size(), 16u << 20);
+  EXPECT_GT(flood->stdout().size(), 15u << 20);
+  EXPECT_THAT(flood->stderr(), HasSubstr("more than 16 MiB"));
+  RemoveAll();
+}
+
 TEST_F(V41, ExecSyncTimeoutLeavesNoProcess) {
   const std::string container = StartContainer({"/bin/sleep", "1000"});
   const size_t before = CountProcesses();

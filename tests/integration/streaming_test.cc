@@ -213,16 +213,22 @@ TEST_F(Streaming, ASlowReaderHoldsUpNobody) {
 // node's network, which is this process's.
 class EchoServer {
  public:
-  explicit EchoServer(uint16_t port) : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  EchoServer(int family, uint16_t port) : listener_(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     const int on = 1;
     setsockopt(listener_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    listening_ =
-        bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0 &&
-        listen(listener_.get(), 64) == 0;
+    sockaddr_in four = {};
+    four.sin_family = AF_INET;
+    four.sin_port = htons(port);
+    four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    sockaddr_in6 six = {};
+    six.sin6_family = AF_INET6;
+    six.sin6_port = htons(port);
+    six.sin6_addr = in6addr_loopback;
+    const bool bound =
+        family == AF_INET
+            ? bind(listener_.get(), reinterpret_cast<sockaddr*>(&four), sizeof(four)) == 0
+            : bind(listener_.get(), reinterpret_cast<sockaddr*>(&six), sizeof(six)) == 0;
+    listening_ = bound && listen(listener_.get(), 64) == 0;
     accepting_ = std::thread([this] { Accept(); });
   }
   ~EchoServer() {
@@ -254,10 +260,11 @@ class EchoServer {
 };
 
 TEST_F(Streaming, ForwardsManyConnections) {
-  const EchoServer echo(18081);
+  const EchoServer echo(AF_INET, 18081);
+  const EchoServer six(AF_INET6, 18082);
   ASSERT_TRUE(echo.listening());
-  const std::string container =
-      StartContainer({"/bin/sh", "-c", "nc -lk -s ::1 -p 18082 -e /bin/echo six"});
+  if (!six.listening()) GTEST_SKIP() << "this network has no IPv6 loopback";
+  const std::string container = StartContainer({"/bin/sleep", "1000"});
   auto url = ForwardUrl();
   ASSERT_THAT(url.status(), IsOk());
   SpdyClient client(*url);
@@ -288,15 +295,10 @@ TEST_F(Streaming, ForwardsManyConnections) {
   for (uint32_t one = first; one < first + 40; one += 4) {
     EXPECT_TRUE(client.Await(absl::Seconds(10), [&] { return client.ended(one + 2); }));
   }
-  bool six = false;  // once the container listens
-  for (int tries = 0; tries < 50 && !six; ++tries, id += 4) {
-    open(id, "18082");
-    six = client.Await(absl::Seconds(2), [&] {
-      return client.data(id + 2) == "six\n" || !client.data(id).empty();
-    }) && client.data(id).empty();
-    if (!six) absl::SleepFor(absl::Milliseconds(100));
-  }
-  EXPECT_TRUE(six);
+  open(id, "18082");  // only by IPv6
+  client.Send(id + 2, "six");
+  EXPECT_TRUE(client.AwaitText(id + 2, "six")) << client.data(id);
+  id += 4;
   open(id, "18099");
   EXPECT_TRUE(client.AwaitText(id, "error forwarding port 18099"));
   client.Open(id + 4, {{"streamtype", "data"}, {"port", "0"}, {"requestid", "x"}});
@@ -305,7 +307,7 @@ TEST_F(Streaming, ForwardsManyConnections) {
 }
 
 TEST_F(Streaming, ForwardsOverWebSockets) {
-  const EchoServer echo(18083);
+  const EchoServer echo(AF_INET, 18083);
   ASSERT_TRUE(echo.listening());
   const std::string container = StartContainer({"/bin/sleep", "1000"});
   WebSocketClient plain(*ForwardUrl({18083}));
