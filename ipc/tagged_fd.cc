@@ -6,23 +6,12 @@
 #include <cstring>
 
 #include "base/status.h"
+#include "ipc/send_fd.h"
 
 namespace bulkhead::ipc {
 
 absl::Status SendTaggedFd(int socket, char tag, int fd) {
-  iovec part = {&tag, 1};
-  alignas(cmsghdr) char space[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message = {};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = space;
-  message.msg_controllen = sizeof(space);
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  memcpy(CMSG_DATA(header), &fd, sizeof(int));
-  if (sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == 1) return absl::OkStatus();
+  if (SendWithFd(socket, &tag, 1, fd, MSG_NOSIGNAL | MSG_DONTWAIT) == 1) return absl::OkStatus();
   return absl::UnavailableError(base::ErrnoStatus("hand over a descriptor").message());
 }
 

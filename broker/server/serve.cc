@@ -14,6 +14,7 @@ namespace bulkhead::broker {
 namespace {
 
 constexpr size_t kMaxRequestBytes = 1 << 20;
+constexpr size_t kMaxAnswerBytes = 34 << 20;
 constexpr size_t kFlowLimitWords = (2 << 20) / sizeof(capnp::word);
 constexpr int kMaxAdmins = 8;
 constexpr char kNewFrontend = 'F';
@@ -21,7 +22,8 @@ constexpr char kNewStreaming = 'S';
 
 capnp::ReaderOptions RequestOptions() {
   capnp::ReaderOptions options;
-  options.traversalLimitInWords = 4 * kMaxRequestBytes / sizeof(capnp::word);
+  // Cap'n Proto holds what is sent against this as well: two streams of ExecSync are the longest.
+  options.traversalLimitInWords = kMaxAnswerBytes / sizeof(capnp::word);
   options.nestingLimit = 16;
   return options;
 }

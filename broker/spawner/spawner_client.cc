@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "ipc/send_fd.h"
 
 namespace bulkhead::broker {
 
@@ -81,18 +82,9 @@ absl::StatusOr<SpawnerClient::Started> SpawnerClient::Spawn(Fiber& fiber, securi
                                .op = ipc::SpawnOp::kSpawn,
                                .id = next_id_++,
                                .kind = static_cast<uint32_t>(kind)};
-  iovec part = {.iov_base = &request, .iov_len = sizeof(request)};
-  alignas(cmsghdr) char space[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message = {
-      .msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)};
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  memcpy(CMSG_DATA(header), &control, sizeof(int));
-
   base::Deadline deadline = base::Deadline::After(absl::Seconds(10));
-  while (sendmsg(writer_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+  while (ipc::SendWithFd(writer_.get(), &request, sizeof(request), control,
+                         MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return absl::UnavailableError("the spawner is gone");
     BULKHEAD_RETURN_IF_ERROR(fiber.waiter().Writable(writer_.get(), deadline));

@@ -86,8 +86,11 @@ TEST_F(SessionTest, CarriesAStreamBothWays) {
 }
 
 TEST_F(SessionTest, TakesBytesInAnyPieces) {
-  const std::string all = client_.Syn(1, {{"streamtype", "a"}}) + Client::Data(1, "12345") +
-                          client_.Syn(3, {{"streamtype", "b"}}) + Client::Data(3, "x", true);
+  // In this order: what is compressed later refers to what was before.
+  std::string all = client_.Syn(1, {{"streamtype", "a"}});
+  all += Client::Data(1, "12345");
+  all += client_.Syn(3, {{"streamtype", "b"}});
+  all += Client::Data(3, "x", true);
   for (char c : all) ASSERT_TRUE(session_.Feed({&c, 1}).ok());
   EXPECT_EQ(data_[1], "12345");
   EXPECT_EQ(data_[3], "x");

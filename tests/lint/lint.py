@@ -24,7 +24,7 @@ OURS = {"audit", "auditor", "base", "broker", "frontend", "ipc", "schema", "secu
 MAY_INCLUDE = {
     "base": set(),
     "audit": {"base"},
-    "auditor": {"audit", "base", "security"},
+    "auditor": {"audit", "base", "ipc", "security"},
     "ipc": {"base", "schema"},
     "validate": {"base", "schema", "security"},
     "security": {"base", "ipc", "schema"},
