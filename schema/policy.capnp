@@ -1,4 +1,4 @@
-@0xb1a5c0de00000040;
+@0xb1a5c0de0000000e;
 # The most that this node grants, whoever asks: /etc/bulkhead/policy.toml as every process gets it.
 
 using Cxx = import "/capnp/c++.capnp";

@@ -1,4 +1,4 @@
-@0xb1a5c0de00000041;
+@0xb1a5c0de0000000f;
 # What `bulkhead check` found in the image store.
 
 using Cxx = import "/capnp/c++.capnp";

@@ -1,4 +1,4 @@
-@0xb1a5c0de00000009;
+@0xb1a5c0de0000000a;
 # One client's connection and the broker: ipc frames, a request and then its answer.
 #
 # The streaming daemon hands the broker one socket for each connection that it accepts. The process at the other end

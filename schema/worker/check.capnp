@@ -1,4 +1,4 @@
-@0xb1a5c0de00000031;
+@0xb1a5c0de00000036;
 # check: hashes what the store holds, so that the broker can compare it with what it should be. Reads; writes nothing.
 
 using Cxx = import "/capnp/c++.capnp";

@@ -1,4 +1,4 @@
-@0xb1a5c0de00000032;
+@0xb1a5c0de00000037;
 # export: writes an image as an OCI image layout in a tar file. No network, no file system; reads and writes the fds
 # that come with the job.
 
