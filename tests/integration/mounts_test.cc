@@ -178,9 +178,9 @@ TEST_F(Mounts, HostPathsAndTheirOptions) {
 TEST_F(Mounts, DevicesAndDirectoriesOfDevices) {
   const std::string devices = node().directory() + "/devices";
   fs::create_directories(devices + "/deep");
-  ASSERT_EQ(chmod((devices + "/deep/null").c_str(), 0666), 0) << "whatever the umask";
   ASSERT_EQ(mknod((devices + "/zero").c_str(), S_IFCHR | 0640, makedev(1, 5)), 0);
   ASSERT_EQ(mknod((devices + "/deep/null").c_str(), S_IFCHR | 0666, makedev(1, 3)), 0);
+  ASSERT_EQ(chmod((devices + "/deep/null").c_str(), 0666), 0) << "whatever the umask";
   std::ofstream(devices + "/no-device") << "x";
   auto request = Script("main",
                         "ls -l /dev/all/zero /dev/one | cut -c1-10; ls /dev/all /dev/all/deep;"
