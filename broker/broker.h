@@ -5,6 +5,7 @@
 #include "base/unique_fd.h"
 #include "broker/audit/audit_link.h"
 #include "broker/fiber.h"
+#include "broker/network/network.h"
 #include "broker/spawner/spawner_client.h"
 #include "broker/state/state.h"
 #include "schema/config.capnp.h"
@@ -20,7 +21,8 @@ struct OwnDirectories {
 
 // What every operation works with.
 struct Broker {
-  // While one of these lives, no layer is collected: an image in the making does not name its layers yet.
+  // While one of these lives, no layer is collected: an image in the making does not name its
+  // layers yet.
   class LayerPin {
    public:
     explicit LayerPin(int* count) : count_(count) { ++*count_; }
@@ -41,8 +43,9 @@ struct Broker {
   SpawnerClient& spawner;
   AuditLink& audit;
   OwnDirectories& directories;
-  std::string boot_id;  // 16 bytes
+  std::string boot_id;   // 16 bytes
   KeyedMutex keys = {};  // orders operations that have no object yet, by what they are about
+  NetworkState network = {};
   int layer_pins = 0;
   Timelines timelines = {};
 };

@@ -25,6 +25,16 @@ interface Admin {
 
   timelines @3 (id :Text) -> (status :Common.Status, timelines :List(Timeline));
   # The last operations on a pod or container (id: or a prefix of it; empty: all), oldest first.
+
+  networks @4 () -> (status :Common.Status, ready :Bool, reason :Text, network :Text, file :Text,
+                     attachments :UInt32, owed :UInt32, debts :List(NetworkDebt));
+  # The CNI network of new pods, how many pods are attached, and how many DELs are still to be done; at most 64 of them.
+
+  checkNetworks @5 () -> (status :Common.Status, pods :List(PodNetwork));
+  # CNI CHECK for each ready pod with a network of its own.
+
+  collectNetworkGarbage @6 () -> (status :Common.Status);
+  # CNI GC now.
 }
 
 struct Timeline {
@@ -42,4 +52,21 @@ struct Timeline {
     beginUs @1 :Int64;       # both since the operation began
     endUs @2 :Int64;         # -1: it had not ended when the operation did
   }
+}
+
+struct NetworkDebt {
+  podId @0 :Text;
+  podName @1 :Text;
+  podNamespace @2 :Text;
+  network @3 :Text;
+  failures @4 :UInt32;       # tries of DEL so far
+  lastError @5 :Text;
+  dueSinceNs @6 :Int64;      # wall clock
+}
+
+struct PodNetwork {
+  podId @0 :Text;
+  podName @1 :Text;
+  podNamespace @2 :Text;
+  status @3 :Common.Status;
 }

@@ -28,7 +28,8 @@ interface Broker {
   # Stops, removes the pod's containers and all that the pod held. Idempotent; unknown is success.
 
   podSandboxStatus @4 (id :Text) -> (status :Common.Status, pod :P.Pod,
-                                     containers :List(C.Container));
+                                     containers :List(C.Container), networkResult :Data);
+  # networkResult: what the CNI plugins said, as JSON that the cni worker wrote; empty: none. For people.
   listPodSandboxes @5 (filter :P.PodFilter) -> (status :Common.Status, pods :List(P.Pod));
 
   createContainer @6 (podId :Text, config :C.ContainerConfig) -> (status :Common.Status, id :Text);
@@ -58,4 +59,6 @@ interface Broker {
   # By id: all its names. By reference: the image as well, with its other names, as kubelet means it.
   imageFsInfo @17 () -> (status :Common.Status, mountpoint :Text, usedBytes :UInt64,
                          inodesUsed :UInt64, containerBytes :UInt64);
+  updateRuntimeConfig @18 (podCidr :Text) -> (status :Common.Status);
+  # The subnets of the node's pods, separated by commas, at most one of each family; for CNI's ipRanges. Empty: none.
 }

@@ -20,6 +20,13 @@ struct Config {
   # Reported as pinned where set; no sandbox needs an image.
   runtimeUserAgent @10 :Text;
   audit @11 :Audit;
+  cniPluginTimeoutMs @12 :UInt32;    # of one plugin
+  cniRetryMaxSeconds @13 :UInt32;    # longest pause between tries of a DEL that failed
+  cniIpsAnnotation @14 :Text;        # of a pod: the addresses it wants; empty: no such annotation
+  cniMacAnnotation @15 :Text;        # likewise: its hardware address
+  subordinateFirst @16 :UInt32;
+  subordinateCount @17 :UInt32;
+  # Ids of the node for pods' user namespaces that name no range of their own; count 0: none.
 }
 
 struct Audit {

@@ -36,6 +36,7 @@ struct Mount {
   readonly @2 :Bool;
   propagation @3 :Propagation;
   recursiveReadOnly @4 :Bool;
+  idMapping @5 :P.IdMapping; # the pod's, where owners are to be seen through its user namespace; length 0: as they are
   enum Propagation { private @0; hostToContainer @1; bidirectional @2; }
 }
 
@@ -93,6 +94,7 @@ struct SecurityContext {
   maskedPaths @18 :List(Text);
   readonlyPaths @19 :List(Text);
   seccomp @20 :SecurityProfile;
+  idMapping @22 :P.IdMapping;  # of the pod's user namespace, as the container's request repeats it; length 0: unsaid
   hasSeccomp @21 :Bool;      # false: unconfined, as CRI's silence means
 }
 

@@ -74,18 +74,23 @@ absl::StatusOr<Crew> GatherCrew(Fiber& fiber, Broker& broker, size_t volumes) {
 }
 
 absl::Status MountParts(Fiber& fiber, Worker& worker, const ContainerObject& container,
-                        Parts* parts) {
+                        schema::Pod::Reader pod, Parts* parts) {
   auto record = container.record.read();
   auto mounts = record.getConfig().getMounts();
   capnp::MallocMessageBuilder message;
   auto job = message.initRoot<schema::MountJob>();
   job.setContainerId(container.id);
   job.setLayers(record.getLayers());
+  if (pod.getIdMapping().getLength() > 0) {
+    job.setPodId(pod.getId());
+    job.setIdMapping(pod.getIdMapping());
+  }
   auto volumes = job.initVolumes(mounts.size());
   for (unsigned i = 0; i < mounts.size(); ++i) {
     volumes[i].setHostPath(mounts[i].getHostPath());
     volumes[i].setReadOnly(mounts[i].getReadonly());
     volumes[i].setRecursiveReadOnly(mounts[i].getRecursiveReadOnly());
+    volumes[i].setIdMapped(mounts[i].getIdMapping().getLength() > 0);
     volumes[i].setRecursive(true);
     volumes[i].setCreateDirectory(true);
   }
@@ -174,7 +179,7 @@ absl::Status BuildContainer(Fiber& fiber, Broker& broker, const PodObject& pod,
   auto config = container->record.read().getConfig();
   BULKHEAD_ASSIGN_OR_RETURN(Crew crew, GatherCrew(fiber, broker, config.getMounts().size()));
   Parts parts;
-  BULKHEAD_RETURN_IF_ERROR(MountParts(fiber, *crew.mount, *container, &parts));
+  BULKHEAD_RETURN_IF_ERROR(MountParts(fiber, *crew.mount, *container, pod.record.read(), &parts));
   BULKHEAD_RETURN_IF_ERROR(ResolveUser(fiber, *crew.user, config, image, &parts));
   ContainerInputs inputs = {.container_id = container->id,
                             .pod = pod.record.read(),
@@ -202,6 +207,7 @@ absl::StatusOr<std::string> CreateContainer(Fiber& fiber, Broker& broker, const 
   if (pod->phase != Phase::kActive || pod->record.read().getState() != schema::Pod::State::READY) {
     return absl::FailedPreconditionError(absl::StrCat("pod sandbox ", pod->id, ": is not ready"));
   }
+  BULKHEAD_RETURN_IF_ERROR(CheckMappings(pod->record.read(), config));
   if (ContainerPtr existing = broker.state.FindContainerByKey(ContainerKey(pod->id, config))) {
     return JoinExisting(existing, config);
   }

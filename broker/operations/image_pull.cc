@@ -11,7 +11,7 @@
 namespace bulkhead::broker {
 namespace {
 
-constexpr uint64_t kMaxDocumentBytes = 4 << 20;
+constexpr uint64_t kMaxManifestBytes = 4 << 20;
 
 struct ManifestFile {
   FetchedFile file;
@@ -40,13 +40,13 @@ absl::StatusOr<ManifestFile> ResolveManifest(Fiber& fiber, Broker& broker, Pull&
   std::string digest = DigestBytes(reference.getDigest());
   Wanted wanted{.what = digest.empty() ? Wanted::What::kTag : Wanted::What::kManifest,
                 .name = digest.empty() ? std::string(reference.getTag().cStr()) : digest,
-                .max_bytes = kMaxDocumentBytes};
+                .max_bytes = kMaxManifestBytes};
   BULKHEAD_ASSIGN_OR_RETURN(ManifestFile manifest, FetchManifest(fiber, broker, pull, wanted));
   *named_digest = manifest.digest;
   if (manifest.parsed.read().isChosen()) {
     wanted = {.what = Wanted::What::kManifest,
               .name = DigestBytes(manifest.parsed.read().getChosen().getDigest()),
-              .max_bytes = kMaxDocumentBytes};
+              .max_bytes = kMaxManifestBytes};
     BULKHEAD_ASSIGN_OR_RETURN(manifest, FetchManifest(fiber, broker, pull, wanted));
   }
   if (!manifest.parsed.read().isManifest()) {
@@ -58,7 +58,7 @@ absl::StatusOr<ManifestFile> ResolveManifest(Fiber& fiber, Broker& broker, Pull&
 absl::StatusOr<Record<schema::ManifestResult>> FetchConfig(Fiber& fiber, Broker& broker, Pull& pull,
                                                            schema::Descriptor::Reader descriptor) {
   std::string digest = DigestBytes(descriptor.getDigest());
-  if (descriptor.getSize() > kMaxDocumentBytes) {
+  if (descriptor.getSize() > kMaxManifestBytes) {
     return absl::ResourceExhaustedError("image configuration: over 4 MiB");
   }
   BULKHEAD_ASSIGN_OR_RETURN(

@@ -3,12 +3,14 @@
 #include "base/status.h"
 #include "broker/monitor/init_link.h"
 #include "broker/monitor/monitor_link.h"
-#include "broker/operations/network.h"
+#include "broker/network/network.h"
 #include "broker/operations/pod.h"
 #include "broker/plan/container_spec.h"
+#include "broker/plan/pod_ids.h"
 #include "broker/spawner/worker.h"
 #include "schema/worker/init.capnp.h"
 #include "schema/worker/sandbox.capnp.h"
+#include "validate/network.h"
 #include "validate/pod.h"
 
 namespace bulkhead::broker {
@@ -24,9 +26,9 @@ absl::StatusOr<std::string> JoinExisting(const PodPtr& pod, schema::PodConfig::R
       pod->record.read().getState() == schema::Pod::State::READY) {
     return pod->id;
   }
-  return absl::AlreadyExistsError(absl::StrCat(
-      "config.metadata: the name is taken by pod sandbox ", pod->id,
-      same ? ", which is stopped" : ", which has another configuration"));
+  return absl::AlreadyExistsError(
+      absl::StrCat("config.metadata: the name is taken by pod sandbox ", pod->id,
+                   same ? ", which is stopped" : ", which has another configuration"));
 }
 
 PodPtr NewPod(Broker& broker, schema::PodConfig::Reader config) {
@@ -41,7 +43,8 @@ PodPtr NewPod(Broker& broker, schema::PodConfig::Reader config) {
   return pod;
 }
 
-absl::Status MakeNamespaces(Fiber& fiber, Broker& broker, const PodObject& pod) {
+absl::StatusOr<std::unique_ptr<Worker>> StartSandbox(Fiber& fiber, Broker& broker,
+                                                     const PodObject& pod) {
   auto config = pod.record.read().getConfig();
   bool own_network = config.getNetwork() != schema::NamespaceMode::NODE;
   capnp::MallocMessageBuilder message;
@@ -53,13 +56,12 @@ absl::Status MakeNamespaces(Fiber& fiber, Broker& broker, const PodObject& pod) 
   make.setNewIpc(config.getIpc() != schema::NamespaceMode::NODE);
   make.setHostname(config.getHostname());
   make.setShmBytes(kShmBytes);
+  make.setIdMapping(pod.record.read().getIdMapping());
   make.setSysctls(config.getSysctls());
   make.setDnsServers(config.getDnsServers());
   make.setDnsSearches(config.getDnsSearches());
   make.setDnsOptions(config.getDnsOptions());
-  BULKHEAD_ASSIGN_OR_RETURN(
-      auto worker, Worker::Start(fiber, broker.spawner, security::Kind::kSandbox, message));
-  return worker->Finish<schema::SandboxResult>(fiber);
+  return Worker::Start(fiber, broker.spawner, security::Kind::kSandbox, message);
 }
 
 // The process that holds a shared PID namespace together.
@@ -76,13 +78,35 @@ absl::Status StartInit(Fiber& fiber, Broker& broker, PodObject& pod) {
   return absl::OkStatus();
 }
 
-absl::Status BuildPod(Fiber& fiber, Broker& broker, const PodPtr& pod) {
-  BULKHEAD_RETURN_IF_ERROR(MakeNamespaces(fiber, broker, *pod));
-  if (pod->record.read().getConfig().getPid() == schema::NamespaceMode::POD) {
-    BULKHEAD_RETURN_IF_ERROR(StartInit(fiber, broker, *pod));
+// The namespaces, and meanwhile what a CNI network needs before its plugins can run.
+absl::StatusOr<std::unique_ptr<PreparedAttachment>> MakeSandbox(Fiber& fiber, Broker& broker,
+                                                                PodObject& pod) {
+  BULKHEAD_ASSIGN_OR_RETURN(auto sandbox, StartSandbox(fiber, broker, pod));
+  std::unique_ptr<PreparedAttachment> prepared;
+  if (pod.record.read().getConfig().getNetwork() != schema::NamespaceMode::NODE) {
+    absl::StatusOr<std::unique_ptr<PreparedAttachment>> tried =
+        PrepareAttachment(fiber, broker, pod);
+    if (!tried.ok()) {
+      sandbox->Finish<schema::SandboxResult>(fiber).IgnoreError();
+      return tried.status();
+    }
+    prepared = *std::move(tried);
   }
-  if (pod->record.read().getConfig().getNetwork() != schema::NamespaceMode::NODE) {
-    BULKHEAD_RETURN_IF_ERROR(AddNetwork(fiber, broker, *pod));
+  absl::Status made = sandbox->Finish<schema::SandboxResult>(fiber);
+  if (made.ok()) return prepared;
+  if (prepared != nullptr) AbandonAttachment(broker, *prepared);
+  return made;
+}
+
+absl::Status BuildPod(Fiber& fiber, Broker& broker, const PodPtr& pod) {
+  BULKHEAD_ASSIGN_OR_RETURN(auto attachment, MakeSandbox(fiber, broker, *pod));
+  if (pod->record.read().getConfig().getPid() == schema::NamespaceMode::POD) {
+    absl::Status started = StartInit(fiber, broker, *pod);
+    if (!started.ok() && attachment != nullptr) AbandonAttachment(broker, *attachment);
+    BULKHEAD_RETURN_IF_ERROR(started);
+  }
+  if (attachment != nullptr) {
+    BULKHEAD_RETURN_IF_ERROR(AttachPod(fiber, broker, *pod, *attachment));
   }
   pod->record.edit().setState(schema::Pod::State::READY);
   pod->phase = Phase::kActive;
@@ -95,14 +119,24 @@ absl::StatusOr<std::string> RunPod(Fiber& fiber, Broker& broker, schema::PodConf
   BULKHEAD_RETURN_IF_ERROR(validate::CheckPodConfig(config));
   std::string key = PodKey(config);
   auto ordered = broker.keys.Acquire(fiber, key);
-  if (PodPtr existing = broker.state.FindPodByKey(key)) return JoinExisting(existing, config);
+  if (PodPtr existing = broker.state.FindPodByKey(key)) {
+    if (existing->phase != Phase::kRemoving) return JoinExisting(existing, config);
+    // One that failed, and could not be undone then.
+    auto held = existing->mutex.Acquire(fiber);
+    if (existing->phase != Phase::kGone) {
+      BULKHEAD_RETURN_IF_ERROR(DestroyPod(fiber, broker, existing));
+    }
+  }
+  BULKHEAD_RETURN_IF_ERROR(validate::ReadNetworkWishes(config, broker.config).status());
   if (config.getHandler().size() > 0) {
     BULKHEAD_RETURN_IF_ERROR(ChooseRuntime(broker.config, config.getHandler().cStr()).status());
   }
 
   PodPtr pod = NewPod(broker, config);
-  auto held = pod->mutex.Acquire(fiber);
+  // Until the row is saved nobody else looks for a range: nothing in between waits.
+  BULKHEAD_RETURN_IF_ERROR(ChooseIds(broker.config, broker.state, pod->record.edit()));
   BULKHEAD_RETURN_IF_ERROR(broker.state.Save(pod));
+  auto held = pod->mutex.Acquire(fiber);
   absl::Status built = BuildPod(fiber, broker, pod);
   if (!built.ok()) {
     fiber.BeginUndo();

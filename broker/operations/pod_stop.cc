@@ -1,8 +1,8 @@
 #include "base/status.h"
 #include "broker/monitor/init_link.h"
 #include "broker/monitor/monitor_link.h"
+#include "broker/network/network.h"
 #include "broker/operations/container.h"
-#include "broker/operations/network.h"
 #include "broker/operations/pod.h"
 #include "broker/spawner/worker.h"
 #include "schema/worker/sandbox.capnp.h"
@@ -18,14 +18,6 @@ absl::Status RemoveNamespaces(Fiber& fiber, Broker& broker, const std::string& p
   BULKHEAD_ASSIGN_OR_RETURN(
       auto worker, Worker::Start(fiber, broker.spawner, security::Kind::kSandbox, message));
   return worker->Finish<schema::SandboxResult>(fiber);
-}
-
-// A network that cannot be undone must not keep a pod for ever: what is left is said aloud.
-void GiveUpNetwork(Fiber& fiber, Broker& broker, const PodPtr& pod) {
-  absl::Status deleted = DeleteNetwork(fiber, broker, *pod);
-  if (deleted.ok()) return;
-  base::Log(base::Severity::kError, "a removed pod's network could not be undone",
-            {{"pod", pod->id}, {"why", deleted.message()}});
 }
 
 // Ends a shared PID namespace. After a restart of the broker the link may have to be found again.
@@ -49,8 +41,7 @@ absl::Status StopHeld(Fiber& fiber, Broker& broker, const PodPtr& pod) {
     pod->record.edit().setState(schema::Pod::State::NOT_READY);
     BULKHEAD_RETURN_IF_ERROR(broker.state.Save(pod));
   }
-  BULKHEAD_RETURN_IF_ERROR(DeleteNetwork(fiber, broker, *pod));
-  BULKHEAD_RETURN_IF_ERROR(broker.state.Save(pod));
+  BULKHEAD_RETURN_IF_ERROR(DetachPod(fiber, broker, pod->id));
   return RemoveNamespaces(fiber, broker, pod->id);
 }
 
@@ -84,7 +75,7 @@ absl::Status DestroyPod(Fiber& fiber, Broker& broker, const PodPtr& pod) {
     BULKHEAD_RETURN_IF_ERROR(DestroyContainer(fiber, broker, container));
   }
   EndInit(fiber, *pod);
-  GiveUpNetwork(fiber, broker, pod);
+  BULKHEAD_RETURN_IF_ERROR(DetachPod(fiber, broker, pod->id));
   BULKHEAD_RETURN_IF_ERROR(RemoveNamespaces(fiber, broker, pod->id));
   return broker.state.Forget(pod);
 }

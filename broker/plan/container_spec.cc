@@ -22,13 +22,15 @@ Source SourceOf(schema::NamespaceMode mode, Source otherwise) {
   return mode == schema::NamespaceMode::NODE ? Source::HOST : otherwise;
 }
 
-absl::Status PlanNamespaces(const ContainerInputs& in, schema::ContainerSpec::Namespaces::Builder out) {
+absl::Status PlanNamespaces(const ContainerInputs& in,
+                            schema::ContainerSpec::Namespaces::Builder out) {
   auto pod = in.pod.getConfig();
   auto security = in.config.getSecurity();
   out.setNetwork(SourceOf(pod.getNetwork(), Source::POD));
   out.setIpc(SourceOf(pod.getIpc(), Source::POD));
   // A host-network pod has the node's name, as its peers on that network expect.
   out.setUts(SourceOf(pod.getNetwork(), Source::POD));
+  out.setUser(in.pod.getIdMapping().getLength() > 0 ? Source::POD : Source::HOST);
   switch (security.getPid()) {
     case schema::NamespaceMode::NODE:
       out.setPid(Source::HOST);
@@ -46,7 +48,8 @@ absl::Status PlanNamespaces(const ContainerInputs& in, schema::ContainerSpec::Na
     default:
       out.setPid(Source::OWN);
   }
-  // Network and IPC are the pod's, whatever the container leaves unsaid; but it cannot say more than the pod.
+  // Network and IPC are the pod's, whatever the container leaves unsaid; but it cannot say more
+  // than the pod.
   auto exceeds = [](schema::NamespaceMode container, schema::NamespaceMode pod) {
     return container == schema::NamespaceMode::NODE && pod != schema::NamespaceMode::NODE;
   };
@@ -73,7 +76,30 @@ void PlanMounts(schema::ContainerConfig::Reader config, schema::ContainerSpec::B
   }
 }
 
+// A container says nothing, or what its pod said.
+absl::Status CheckMapping(absl::string_view field, schema::IdMapping::Reader asked,
+                          schema::IdMapping::Reader pod) {
+  if (asked.getLength() == 0) return absl::OkStatus();
+  if (asked.getHostId() == pod.getHostId() && asked.getLength() == pod.getLength()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(field, ": not that of the pod's user namespace"));
+}
+
 }  // namespace
+
+absl::Status CheckMappings(schema::Pod::Reader pod_record, schema::ContainerConfig::Reader config) {
+  auto pod = pod_record.getIdMapping();
+  BULKHEAD_RETURN_IF_ERROR(
+      CheckMapping("config.linux.security_context.namespace_options.userns_options.uids",
+                   config.getSecurity().getIdMapping(), pod));
+  auto mounts = config.getMounts();
+  for (unsigned i = 0; i < mounts.size(); ++i) {
+    BULKHEAD_RETURN_IF_ERROR(CheckMapping(absl::StrCat("config.mounts[", i, "].uidMappings"),
+                                          mounts[i].getIdMapping(), pod));
+  }
+  return absl::OkStatus();
+}
 
 std::string PlanCgroup(schema::Config::Reader node, schema::PodConfig::Reader pod,
                        absl::string_view container_id) {
@@ -90,8 +116,8 @@ absl::StatusOr<RuntimeChoice> ChooseRuntime(schema::Config::Reader node,
   for (auto runtime : node.getRuntimes()) {
     if (wanted != runtime.getName().cStr()) continue;
     if (runtime.getType() != schema::Runtime::Type::OCI) {
-      return absl::UnimplementedError(absl::StrCat("runtime_handler: ", wanted,
-                                                   " is of a type that cannot be launched yet"));
+      return absl::UnimplementedError(
+          absl::StrCat("runtime_handler: ", wanted, " is of a type that cannot be launched yet"));
     }
     if (runtime.getVersion().size() == 0) {
       return absl::FailedPreconditionError(absl::StrCat(
@@ -108,6 +134,7 @@ absl::Status PlanContainer(const ContainerInputs& in, schema::ContainerSpec::Bui
   auto security = in.config.getSecurity();
   BULKHEAD_RETURN_IF_ERROR(PlanProcess(in, out.initProcess()));
   BULKHEAD_RETURN_IF_ERROR(PlanNamespaces(in, out.initNamespaces()));
+  out.setIdMapping(in.pod.getIdMapping());
   PlanMounts(in.config, out);
   out.setReadOnlyRootfs(security.getReadonlyRootfs());
   out.setCgroup(PlanCgroup(in.node, in.pod.getConfig(), in.container_id));

@@ -5,13 +5,15 @@
 
 namespace bulkhead::broker {
 
-// The frontend's view of the broker: one method a call of schema/broker.capnp, each a few lines that hand the copied
-// parameters to an operation. A camelCase method here is an entry point that a taken-over frontend can call.
+// The frontend's view of the broker: one method a call of schema/broker.capnp, each a few lines
+// that hand the copied parameters to an operation. A camelCase method here is an entry point that a
+// taken-over frontend can call.
 class BrokerServer final : public schema::Broker::Server {
  public:
   explicit BrokerServer(Broker& broker) : broker_(broker) {}
 
   kj::Promise<void> status(StatusContext context) override;
+  kj::Promise<void> updateRuntimeConfig(UpdateRuntimeConfigContext context) override;
   kj::Promise<void> runPodSandbox(RunPodSandboxContext context) override;
   kj::Promise<void> stopPodSandbox(StopPodSandboxContext context) override;
   kj::Promise<void> removePodSandbox(RemovePodSandboxContext context) override;

@@ -14,6 +14,8 @@ namespace {
 constexpr size_t kMaxRequestBytes = 1 << 20;
 constexpr size_t kFlowLimitWords = (2 << 20) / sizeof(capnp::word);
 constexpr int kMaxAdmins = 8;
+constexpr char kNewFrontend = 'F';
+constexpr char kNetworkChanged = 'N';
 
 capnp::ReaderOptions RequestOptions() {
   capnp::ReaderOptions options;
@@ -36,7 +38,8 @@ struct FrontendConnection {
                                       kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC),
             kMaxRequestBytes, ReportViolation)),
         network(*stream, capnp::rpc::twoparty::Side::SERVER, RequestOptions()),
-        rpc(capnp::makeRpcServer(network, capnp::Capability::Client(kj::heap<BrokerServer>(broker)))) {
+        rpc(capnp::makeRpcServer(network,
+                                 capnp::Capability::Client(kj::heap<BrokerServer>(broker)))) {
     rpc.setFlowLimit(kFlowLimitWords);
   }
 
@@ -51,26 +54,35 @@ struct AdminConnection {
             socket.Release(), kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP |
                                   kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC)),
         network(*stream, 1, capnp::rpc::twoparty::Side::SERVER, RequestOptions()),
-        rpc(capnp::makeRpcServer(network, capnp::Capability::Client(kj::heap<AdminServer>(broker)))) {}
+        rpc(capnp::makeRpcServer(network,
+                                 capnp::Capability::Client(kj::heap<AdminServer>(broker)))) {}
 
   kj::Own<kj::AsyncCapabilityStream> stream;
   capnp::TwoPartyVatNetwork network;
   capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc;
 };
 
-// One byte 'F' with one fd. Nothing: the supervisor is gone.
-base::UniqueFd ReceiveFrontend(int control) {
+struct Notice {
+  char what = 0;  // 0: the supervisor is gone
+  base::UniqueFd fd;
+};
+
+// 'F' with a frontend's connection, or 'N' alone: something changed in the network configuration
+// directory.
+Notice ReceiveNotice(int control) {
   char what = 0;
   iovec part = {.iov_base = &what, .iov_len = 1};
   alignas(cmsghdr) char space[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space,
-                    .msg_controllen = sizeof(space)};
+  msghdr message = {
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)};
   ssize_t n = recvmsg(control, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   cmsghdr* header = n == 1 ? CMSG_FIRSTHDR(&message) : nullptr;
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS || what != 'F') return {};
+  Notice notice = {.what = n == 1 ? what : '\0'};
+  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return notice;
   int fd = -1;
   memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-  return base::UniqueFd(fd);
+  notice.fd.Reset(fd);
+  return notice;
 }
 
 bool IsRoot(int socket) {
@@ -85,10 +97,14 @@ void ServeFrontends(Fiber& fiber, Broker& broker, int control) {
   std::unique_ptr<FrontendConnection> current;
   while (true) {
     if (!fiber.waiter().Readable(control, base::Deadline::Never()).ok()) return;
-    base::UniqueFd socket = ReceiveFrontend(control);
-    if (!socket) return;
+    Notice notice = ReceiveNotice(control);
+    if (notice.what == kNetworkChanged) {
+      NoteConfigurationChange(broker);
+      continue;
+    }
+    if (notice.what != kNewFrontend || !notice.fd) return;
     current.reset();
-    current = std::make_unique<FrontendConnection>(broker, std::move(socket));
+    current = std::make_unique<FrontendConnection>(broker, std::move(notice.fd));
     base::Log(base::Severity::kInfo, "frontend connected");
   }
 }

@@ -14,12 +14,13 @@
 #include "schema/pod.capnp.h"
 #include "schema/worker/launch.capnp.h"
 
-// All that the broker knows, in memory, mirrored row by row in the store. Objects are shared pointers, because an
-// operation may still hold one that another has just removed; its phase then says so.
+// All that the broker knows, in memory, mirrored row by row in the store. Objects are shared
+// pointers, because an operation may still hold one that another has just removed; its phase then
+// says so.
 namespace bulkhead::broker {
 
-// How far an operation on a pod or container has come. Written before the operation's first effect and after its
-// last, so recovery knows what to undo (creating) or finish (removing).
+// How far an operation on a pod or container has come. Written before the operation's first effect
+// and after its last, so recovery knows what to undo (creating) or finish (removing).
 enum class Phase { kCreating = 1, kActive = 2, kRemoving = 3, kGone = 4 };
 
 class InitLink;
@@ -29,7 +30,7 @@ struct PodObject {
   std::string id;
   Record<schema::Pod> record;
   Phase phase = Phase::kCreating;
-  FiberMutex mutex;  // orders run, stop, remove, and the making of containers in it
+  FiberMutex mutex;                // orders run, stop, remove, and the making of containers in it
   std::shared_ptr<InitLink> init;  // of its shared PID namespace, where it has one
 };
 using PodPtr = std::shared_ptr<PodObject>;
@@ -50,23 +51,38 @@ struct LayerObject {
   uint64_t inodes = 0;
 };
 
+// A pod's network, from before ADD until DEL is done: it may outlive the pod. By the pod's id.
+struct AttachmentObject {
+  std::string pod_id;
+  Record<schema::NetworkAttachment> record;
+  bool paying = false;                         // a DEL is under way
+  absl::Time next_try = absl::InfinitePast();  // of DEL, where it is due
+};
+using AttachmentPtr = std::shared_ptr<AttachmentObject>;
+
 class State {
  public:
-  // Reads everything. A row that cannot be read is reported, kept and skipped: it costs itself alone.
+  // Reads everything. A row that cannot be read is reported, kept and skipped: it costs itself
+  // alone.
   static absl::StatusOr<std::unique_ptr<State>> Load(std::unique_ptr<Store> store);
 
   // Writes the object's row, then remembers it.
   absl::Status Save(const PodPtr& pod);
   absl::Status Save(const ContainerPtr& container);
+  absl::Status Save(const AttachmentPtr& attachment, Durability durability);
+  // Small things that are not objects, by name.
+  absl::Status SaveSetting(const std::string& name, const std::string& value);
   absl::Status SaveImage(Record<schema::Image> image);
   absl::Status SaveLayer(const std::string& diff_id_hex, LayerObject layer);
   // Forgets the object and its row.
   absl::Status Forget(const PodPtr& pod);
   absl::Status Forget(const ContainerPtr& container);
+  absl::Status Forget(const AttachmentPtr& attachment);
   absl::Status ForgetImage(const std::string& id);
   absl::Status ForgetLayer(const std::string& diff_id_hex);
 
-  // By id or a unique prefix of one. NOT_FOUND names the id; INVALID_ARGUMENT: no id at all, or several fit.
+  // By id or a unique prefix of one. NOT_FOUND names the id; INVALID_ARGUMENT: no id at all, or
+  // several fit.
   absl::StatusOr<PodPtr> FindPod(absl::string_view id) const;
   absl::StatusOr<ContainerPtr> FindContainer(absl::string_view id) const;
   // By key (see PodKey, ContainerKey); null where there is none.
@@ -78,18 +94,26 @@ class State {
   std::vector<ContainerPtr> ContainersOf(absl::string_view pod_id) const;
   const std::map<std::string, PodPtr>& pods() const { return pods_; }
   const std::map<std::string, ContainerPtr>& containers() const { return containers_; }
+  // Null where the pod has none.
+  AttachmentPtr FindAttachment(absl::string_view pod_id) const;
+  const std::map<std::string, AttachmentPtr>& attachments() const { return attachments_; }
+  // Empty where it was never saved.
+  std::string Setting(const std::string& name) const;
   const std::map<std::string, Record<schema::Image>>& images() const { return images_; }
   const std::map<std::string, LayerObject>& layers() const { return layers_; }
 
  private:
   explicit State(std::unique_ptr<Store> store) : store_(std::move(store)) {}
   absl::Status LoadAll();
+  absl::Status LoadNetworks();
 
   std::unique_ptr<Store> store_;
   std::map<std::string, PodPtr> pods_;
   std::map<std::string, ContainerPtr> containers_;
   std::map<std::string, Record<schema::Image>> images_;
   std::map<std::string, LayerObject> layers_;
+  std::map<std::string, AttachmentPtr> attachments_;
+  std::map<std::string, std::string> settings_;
 };
 
 // What a retried request is recognised by.

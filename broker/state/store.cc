@@ -20,6 +20,10 @@ constexpr const char* kCreate = R"sql(
     id TEXT PRIMARY KEY, phase INTEGER NOT NULL, record BLOB NOT NULL, extra BLOB) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS layers(
     id TEXT PRIMARY KEY, phase INTEGER NOT NULL, record BLOB NOT NULL, extra BLOB) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS attachments(
+    id TEXT PRIMARY KEY, phase INTEGER NOT NULL, record BLOB NOT NULL, extra BLOB) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS settings(
+    id TEXT PRIMARY KEY, phase INTEGER NOT NULL, record BLOB NOT NULL, extra BLOB) WITHOUT ROWID;
 )sql";
 
 const char* Name(Table table) {
@@ -32,6 +36,10 @@ const char* Name(Table table) {
       return "images";
     case Table::kLayers:
       return "layers";
+    case Table::kAttachments:
+      return "attachments";
+    case Table::kSettings:
+      return "settings";
   }
   return "";
 }
@@ -63,9 +71,9 @@ std::string ColumnBytes(sqlite3_stmt* statement, int column) {
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path) {
   sqlite3* db = nullptr;
-  int result = sqlite3_open_v2(path.c_str(), &db,
-                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW,
-                               nullptr);
+  int result =
+      sqlite3_open_v2(path.c_str(), &db,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW, nullptr);
   auto store = std::unique_ptr<Store>(new Store(db));
   if (result != SQLITE_OK) return store->Error("open the database");
   BULKHEAD_RETURN_IF_ERROR(store->Prepare());
@@ -96,7 +104,7 @@ absl::Status Store::Prepare() {
 absl::Status Store::SetDurability(Durability durability) {
   if (durability == durability_) return absl::OkStatus();
   BULKHEAD_RETURN_IF_ERROR(Execute(durability == Durability::kPower ? "PRAGMA synchronous=FULL"
-                                                                   : "PRAGMA synchronous=NORMAL"));
+                                                                    : "PRAGMA synchronous=NORMAL"));
   durability_ = durability;
   return absl::OkStatus();
 }

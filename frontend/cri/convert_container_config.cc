@@ -19,8 +19,6 @@ absl::Status CheckMountIsCarried(const std::string& field, const v1::Mount& in) 
   if (in.has_image() || !in.image_sub_path().empty()) {
     return NotYet(field + ".image", "a mount of an image");
   }
-  if (in.uidmappings_size() > 0) return NotYet(field + ".uidMappings", "an id-mapped mount");
-  if (in.gidmappings_size() > 0) return NotYet(field + ".gidMappings", "an id-mapped mount");
   if (in.mount_options_size() > 0) return NotYet(field + ".mount_options", "a mount option");
   if (!v1::MountPropagation_IsValid(in.propagation())) {
     return Refuse(field + ".propagation", "unknown");
@@ -42,7 +40,8 @@ absl::Status ToMount(const std::string& field, const v1::Mount& in, schema::Moun
   out.setReadonly(in.readonly());
   out.setPropagation(static_cast<schema::Mount::Propagation>(in.propagation()));
   out.setRecursiveReadOnly(in.recursive_read_only());
-  return absl::OkStatus();
+  return ToIdMapping(field + ".uidMappings", in.uidmappings(), field + ".gidMappings",
+                     in.gidmappings(), out.initIdMapping());
 }
 
 absl::Status ToDevice(const std::string& field, const v1::Device& in, schema::Device::Builder out) {
@@ -114,8 +113,7 @@ absl::Status ToContainerConfig(const v1::ContainerConfig& in, const std::string&
   ToLabels(in.labels(), [&](unsigned size) { return out.initLabels(size); });
   ToLabels(in.annotations(), [&](unsigned size) { return out.initAnnotations(size); });
   ToResources(in.linux().resources(), out.initResources());
-  BULKHEAD_RETURN_IF_ERROR(
-      ToSecurityContext(in.linux().security_context(), out.initSecurity()));
+  BULKHEAD_RETURN_IF_ERROR(ToSecurityContext(in.linux().security_context(), out.initSecurity()));
   return validate::CheckContainerConfig(out.asReader());
 }
 

@@ -40,8 +40,8 @@ absl::Status ToPortMapping(const std::string& field, const v1::PortMapping& in,
 absl::Status ToPortMappings(const v1::PodSandboxConfig& in, PodConfig::Builder out) {
   auto list = out.initPortMappings(in.port_mappings_size());
   for (int i = 0; i < in.port_mappings_size(); ++i) {
-    BULKHEAD_RETURN_IF_ERROR(ToPortMapping(absl::StrCat("config.port_mappings[", i, "]"),
-                                           in.port_mappings(i), list[i]));
+    BULKHEAD_RETURN_IF_ERROR(
+        ToPortMapping(absl::StrCat("config.port_mappings[", i, "]"), in.port_mappings(i), list[i]));
   }
   return absl::OkStatus();
 }
@@ -56,7 +56,7 @@ absl::Status ToNamespaces(const v1::NamespaceOption& in, PodConfig::Builder out)
   BULKHEAD_RETURN_IF_ERROR(ToNamespaceMode(field + ".ipc", in.ipc(), &mode));
   out.setIpc(mode);
   if (!in.target_id().empty()) return Refuse(field + ".target_id", "a pod joins no container");
-  BULKHEAD_RETURN_IF_ERROR(ToUserNamespace(field, in, &mode));
+  BULKHEAD_RETURN_IF_ERROR(ToUserNamespace(field, in, &mode, out.initIdMapping()));
   out.setUserNamespace(mode);
   return absl::OkStatus();
 }

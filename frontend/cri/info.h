@@ -14,7 +14,8 @@ namespace bulkhead::frontend {
 // Bytes that are not UTF-8 are replaced, since the answer must be.
 std::string InfoText(const nlohmann::json& info);
 
-std::string PodInfo(schema::Pod::Reader pod);
+// network_result: JSON, or empty.
+std::string PodInfo(schema::Pod::Reader pod, capnp::Data::Reader network_result);
 std::string ContainerInfo(schema::Container::Reader container);
 std::string ImageInfo(schema::Image::Reader image);
 

@@ -1,6 +1,7 @@
+#include "base/status.h"
+
 #include <nlohmann/json.hpp>
 
-#include "base/status.h"
 #include "frontend/cri/convert_common.h"
 #include "frontend/cri/info.h"
 #include "frontend/cri/rpcs.h"
@@ -22,6 +23,7 @@ void AddHandler(const std::string& name, v1::StatusResponse* response) {
   v1::RuntimeHandler* handler = response->add_runtime_handlers();
   handler->set_name(name);
   handler->mutable_features()->set_recursive_read_only_mounts(true);
+  handler->mutable_features()->set_user_namespaces(true);
 }
 
 std::string Info(const Call& call) {
@@ -45,8 +47,7 @@ std::string Info(const Call& call) {
 absl::Status Status(const Call& call, const v1::StatusRequest& request,
                     v1::StatusResponse& response) {
   Question<Broker::StatusParams> question;
-  BULKHEAD_ASSIGN_OR_RETURN(const auto answer,
-                            Ask(call, &Broker::Client::statusRequest, question));
+  BULKHEAD_ASSIGN_OR_RETURN(const auto answer, Ask(call, &Broker::Client::statusRequest, question));
   const auto results = answer.results();
   v1::RuntimeStatus* status = response.mutable_status();
   AddCondition("RuntimeReady", results.getRuntimeReady(), "RuntimeNotReady",

@@ -37,6 +37,10 @@ class FakeBrokerServer final : public Broker::Server {
     results.setNetworkReason("no CNI configuration");
     return kj::READY_NOW;
   }
+  kj::Promise<void> updateRuntimeConfig(UpdateRuntimeConfigContext context) override {
+    Begin("updateRuntimeConfig", context);
+    return kj::READY_NOW;
+  }
   kj::Promise<void> runPodSandbox(RunPodSandboxContext context) override {
     Begin("runPodSandbox", context).setId(std::string(64, 'a'));
     return kj::READY_NOW;
@@ -132,9 +136,7 @@ FakeBroker::FakeBroker(base::UniqueFd connection) {
     kj::AsyncIoContext io = kj::setupAsyncIo();
     auto stop = kj::newPromiseAndFulfiller<void>();
     auto executor = kj::getCurrentThreadExecutor().addRef();
-    stop_ = [&executor, &stop] {
-      executor->executeSync([&stop] { stop.fulfiller->fulfill(); });
-    };
+    stop_ = [&executor, &stop] { executor->executeSync([&stop] { stop.fulfiller->fulfill(); }); };
     {
       auto stream = ipc::GatedStream(
           io.lowLevelProvider->wrapSocketFd(fd, kj::LowLevelAsyncIoProvider::TAKE_OWNERSHIP),

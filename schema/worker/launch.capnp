@@ -7,6 +7,7 @@ using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("bulkhead::schema");
 using Common = import "/schema/common.capnp";
 using C = import "/schema/container.capnp";
+using P = import "/schema/pod.capnp";
 using Conf = import "/schema/config.capnp";
 
 struct LaunchJob {
@@ -74,6 +75,7 @@ struct ContainerSpec {
   logPath @12 :Text;         # absolute; empty: none
   stdin @13 :Bool;
   stdinOnce @15 :Bool;       # for the monitor: stdin ends with the first attached client's
+  idMapping @16 :P.IdMapping;  # of the pod's user namespace, where namespaces.user is pod
   podFiles @14 :Bool;        # bind the pod's resolv.conf, hostname and shm unless mounts cover them
 
   struct Mount {
@@ -89,6 +91,7 @@ struct ContainerSpec {
     ipc @1 :Source;
     uts @2 :Source;
     pid @3 :Source;
+    user @4 :Source;         # host or pod
     enum Source { host @0; pod @1; own @2; target @3; }
     # pid = target: a pidfd of the process whose pid namespace is joined is the last fd.
   }

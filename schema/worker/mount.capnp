@@ -5,6 +5,7 @@
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("bulkhead::schema");
 using Common = import "/schema/common.capnp";
+using P = import "/schema/pod.capnp";
 
 struct MountJob {
   # Layers are directories under <root_dir>/layers, named by their diffID; upper and work directories are made
@@ -13,12 +14,16 @@ struct MountJob {
   layers @1 :List(Common.Digest);      # diffIDs, lowest first; not empty
   readOnly @2 :Bool;                   # no upper directory at all
   volumes @3 :List(Volume);
+  podId @4 :Text;
+  # Not empty: the pod has a user namespace of its own, whose pins give the owners of layers and volumes.
+  idMapping @5 :P.IdMapping;           # of that user namespace
 
   struct Volume {
     hostPath @0 :Text;                 # absolute, clean; resolved with openat2, symlinks allowed, no magic links
     readOnly @1 :Bool;
     recursiveReadOnly @2 :Bool;
     recursive @3 :Bool;                # with the mounts below it
+    idMapped @5 :Bool;                 # seen through the pod's user namespace
     createDirectory @4 :Bool;          # make the directory where it is missing, as Docker did and kubelet expects
   }
 }

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "tools/args.h"
+#include "tools/client/admin.h"
 #include "tools/config/settings.h"
 
 // The subcommands. Each takes the words behind its name and returns the exit code.
@@ -16,11 +17,15 @@ using Words = absl::Span<char* const>;
 int RunUp(Words words);
 int RunRun(Words words);
 int RunImage(Words words);
+int RunNetwork(Words words);
 int RunStatus(Words words);
 int RunAudit(Words words);
 int RunTrace(Words words);
 int RunPrivileges(Words words);
 int RunConfig(Words words);
+
+// The network, how many pods are on it, and what is owed to it.
+void PrintNetworks(const AdminNetworks& networks);
 
 inline constexpr int kExitFailure = 1;
 inline constexpr int kExitUsage = 2;

@@ -47,6 +47,9 @@ int RunStatus(Words words) {
   printf("pods: %u (%u ready)\ncontainers: %u (%u running)\nimages: %u\n", counts->pods,
          counts->ready_pods, counts->containers, counts->running_containers, counts->images);
   printf("workers: %u\noperations: %u\n", counts->workers, counts->operations);
+  absl::StatusOr<AdminNetworks> networks = AdminNetworkStatus(AdminSocket(*settings));
+  if (!networks.ok()) return Fail(networks.status());
+  PrintNetworks(*networks);
   return code;
 }
 

@@ -73,6 +73,13 @@ void EncodeConfig(const Settings& settings, const Host& host, const RuntimeVersi
   for (size_t i = 0; i < settings.cni_bin_dirs.size(); ++i) {
     bin_dirs.set(i, settings.cni_bin_dirs[i]);
   }
+  const bool configured = settings.subordinate_count > 0;
+  out.setSubordinateFirst(configured ? settings.subordinate_first : host.subordinate.first);
+  out.setSubordinateCount(configured ? settings.subordinate_count : host.subordinate.count);
+  out.setCniPluginTimeoutMs(settings.cni_plugin_timeout * 1000);
+  out.setCniRetryMaxSeconds(settings.cni_retry_max);
+  out.setCniIpsAnnotation(settings.cni_ips_annotation);
+  out.setCniMacAnnotation(settings.cni_mac_annotation);
   EncodeRegistries(settings, out);
   EncodeHost(host, out.initHost());
   EncodeAudit(settings, out.initAudit());

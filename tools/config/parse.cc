@@ -13,6 +13,9 @@ namespace bulkhead::tools {
 namespace {
 
 constexpr size_t kMaxRuntimeNameBytes = 63;
+// Of user namespaces: ids from 2^31 on are where layers lie on disk.
+constexpr uint32_t kMaxPodId = 0x7fffffff;
+constexpr uint32_t kIdsOfOnePod = 65536;
 // "<run_dir>/admin.sock" has to fit into a socket address (108 bytes) with room for longer names.
 constexpr size_t kMaxRunDirBytes = 80;
 // What the root and run directories hold besides one directory a runtime.
@@ -100,7 +103,23 @@ absl::Status ApplyRegistries(const Value& value, Settings* settings) {
 constexpr Key<Settings> kCniKeys[] = {
     {"conf_dir", [](const Value& v, Settings* s) { return v.Path(&s->cni_conf_dir); }},
     {"bin_dirs", [](const Value& v, Settings* s) { return v.Paths(&s->cni_bin_dirs); }},
+    {"plugin_timeout",
+     [](const Value& v, Settings* s) { return v.Number(1, 120, &s->cni_plugin_timeout); }},
+    {"retry_max", [](const Value& v, Settings* s) { return v.Number(1, 3600, &s->cni_retry_max); }},
+    {"ips_annotation", [](const Value& v, Settings* s) { return v.Text(&s->cni_ips_annotation); }},
+    {"mac_annotation", [](const Value& v, Settings* s) { return v.Text(&s->cni_mac_annotation); }},
 };
+
+constexpr Key<Settings> kUserNamespaceKeys[] = {
+    {"first_id",
+     [](const Value& v, Settings* s) { return v.Number(1, kMaxPodId, &s->subordinate_first); }},
+    {"count", [](const Value& v,
+                 Settings* s) { return v.Number(kIdsOfOnePod, kMaxPodId, &s->subordinate_count); }},
+};
+
+absl::Status ApplyUserNamespaces(const Value& value, Settings* settings) {
+  return ApplyTable<Settings>(value, kUserNamespaceKeys, settings);
+}
 
 absl::Status ApplyCni(const Value& value, Settings* settings) {
   return ApplyTable<Settings>(value, kCniKeys, settings);
@@ -132,6 +151,7 @@ constexpr Key<Settings> kTopKeys[] = {
     {"default_runtime", [](const Value& v, Settings* s) { return v.Text(&s->default_runtime); }},
     {"runtimes", ApplyRuntimes},
     {"cni", ApplyCni},
+    {"user_namespaces", ApplyUserNamespaces},
     {"registries", ApplyRegistries},
     {"allowed_uids", [](const Value& v, Settings* s) { return v.Uids(&s->allowed_uids); }},
     {"sandbox_image", [](const Value& v, Settings* s) { return v.Text(&s->sandbox_image); }},
@@ -163,6 +183,12 @@ absl::Status CheckSettings(const Settings& settings) {
   }
   if (settings.run_dir.size() > kMaxRunDirBytes) {
     return absl::InvalidArgumentError("run_dir: over 80 bytes, too long for socket addresses");
+  }
+  if ((settings.subordinate_first == 0) != (settings.subordinate_count == 0)) {
+    return absl::InvalidArgumentError("user_namespaces: first_id and count go together");
+  }
+  if (uint64_t{settings.subordinate_first} + settings.subordinate_count > kMaxPodId) {
+    return absl::InvalidArgumentError("user_namespaces: ids from 2^31 on are taken by layers");
   }
   for (const auto& [name, runtime] : settings.runtimes) {
     if (runtime.path.empty()) {

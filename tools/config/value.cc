@@ -78,6 +78,15 @@ absl::Status Value::Flag(bool* out) const {
   return absl::OkStatus();
 }
 
+absl::Status Value::Number(uint32_t least, uint32_t most, uint32_t* out) const {
+  const toml::value<int64_t>* number = node_.as_integer();
+  if (number == nullptr || number->get() < least || number->get() > most) {
+    return Error(absl::StrCat("must be a number from ", least, " to ", most));
+  }
+  *out = static_cast<uint32_t>(number->get());
+  return absl::OkStatus();
+}
+
 absl::Status Value::Paths(std::vector<std::string>* out) const {
   out->clear();
   return EachElement([out](absl::string_view, const Value& element) {

@@ -29,6 +29,8 @@ class Value {
   // An absolute path without "..", brought into its clean form.
   absl::Status Path(std::string* out) const;
   absl::Status Flag(bool* out) const;
+  // An integer from least to most.
+  absl::Status Number(uint32_t least, uint32_t most, uint32_t* out) const;
   absl::Status Paths(std::vector<std::string>* out) const;
   absl::Status Uids(std::vector<uint32_t>* out) const;
   // "host", "host:port", "[v6]:port" in lower case.

@@ -37,6 +37,7 @@ std::string HowEnded(int status) {
 
 Supervisor::Supervisor(Parts parts)
     : parts_(std::move(parts)),
+      networks_(parts_.network_dir),
       spawner_(security::kSpawnerProfile, "bulkhead-spawner"),
       auditor_(security::kAuditorProfile, "bulkhead-auditor"),
       broker_(security::kBrokerProfile, "bulkhead-broker"),
@@ -163,9 +164,10 @@ absl::Status Supervisor::AwaitBroker() {
 
 void Supervisor::Run() {
   while (!stopping_) {
-    pollfd wait = {signals_.get(), POLLIN, 0};
-    int ready = poll(&wait, 1, lost_ ? restart_at_.PollTimeout() : -1);
-    if (ready > 0) HandleSignals();
+    pollfd waits[] = {{signals_.get(), POLLIN, 0}, {networks_.fd(), POLLIN, 0}};
+    int ready = poll(waits, 2, lost_ ? restart_at_.PollTimeout() : -1);
+    if (ready > 0 && waits[0].revents != 0) HandleSignals();
+    if (ready > 0 && waits[1].revents != 0) HandleNetworkChange();
     if (!stopping_ && lost_ && restart_at_.Passed()) Restart();
   }
 }
@@ -186,6 +188,13 @@ void Supervisor::HandleSignals() {
     if (info.ssi_signo != SIGCHLD) stopping_ = true;
   }
   Reap();
+}
+
+void Supervisor::HandleNetworkChange() {
+  if (!networks_.Changed()) return;
+  // A broker that is not there reads everything when it starts.
+  const char notice = 'N';
+  send(broker_control_.get(), &notice, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 // Children of ours, and orphans of theirs, which come here as this process is their subreaper.

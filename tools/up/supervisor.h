@@ -1,12 +1,14 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "base/deadline.h"
 #include "base/unique_fd.h"
 #include "security/enforce/enter.h"
 #include "tools/up/child.h"
+#include "tools/up/directory_watch.h"
 
 namespace bulkhead::tools {
 
@@ -20,6 +22,7 @@ class Supervisor {
     base::UniqueFd cri_socket;       // listening
     base::UniqueFd admin_socket;     // listening
     base::UniqueFd audit_directory;  // empty: no audit log
+    std::string network_dir;         // CNI's configurations; the broker is told of changes
     security::Places places;
   };
   // SIGTERM, SIGINT and SIGCHLD must be blocked already; this takes them from a signalfd.
@@ -48,18 +51,20 @@ class Supervisor {
   absl::Status Inspect(const Child& child);
   absl::StatusOr<base::UniqueFd> OpenConfig();
   void HandleSignals();
+  void HandleNetworkChange();
   void Reap();
   void NoteDeath(Level level);
   void Restart();
 
   Parts parts_;
   base::UniqueFd signals_;
+  DirectoryWatch networks_;
   Child spawner_;
   Child auditor_;  // goes and comes with the broker
   Child broker_;
   Child frontend_;
   base::UniqueFd spawner_control_;  // SOCK_SEQPACKET, 'B' + fd
-  base::UniqueFd broker_control_;   // SOCK_SEQPACKET, 'F' + fd; 'R' comes back
+  base::UniqueFd broker_control_;   // SOCK_SEQPACKET, 'F' + fd, 'N'; 'R' comes back
   bool stopping_ = false;
   std::optional<Level> lost_;
   absl::Duration back_off_;

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "base/fs.h"
 #include "base/status.h"
@@ -60,6 +61,19 @@ absl::Status CheckPromise(const Promise& promise, const std::string& container_i
     return Missing("no_new_privs");
   }
   if (promise.seccomp && visible && fields["Seccomp"] != "2") return Missing("the seccomp filter");
+  return absl::OkStatus();
+}
+
+absl::Status CheckIdMapping(pid_t pid, schema::IdMapping::Reader mapping) {
+  const std::string expected = absl::StrCat("0 ", mapping.getHostId(), " ", mapping.getLength());
+  for (const char* file : {"uid_map", "gid_map"}) {
+    const absl::StatusOr<std::string> text =
+        base::ReadFile(absl::StrCat("/proc/", pid, "/", file), kMaxStatusBytes);
+    if (!text.ok()) return absl::NotFoundError("the container's process has ended");
+    const std::vector<absl::string_view> numbers =
+        absl::StrSplit(*text, absl::ByAnyChar(" \n"), absl::SkipEmpty());
+    if (absl::StrJoin(numbers, " ") != expected) return Missing("the user namespace");
+  }
   return absl::OkStatus();
 }
 

@@ -1,8 +1,10 @@
 #include "worker/mount/job.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <utility>
 
@@ -14,6 +16,7 @@
 #include "base/mount.h"
 #include "base/status.h"
 #include "ipc/status_codec.h"
+#include "security/policy/pod_ids.h"
 
 namespace bulkhead::mount {
 namespace {
@@ -43,6 +46,39 @@ absl::Status CheckJob(schema::MountJob::Reader job) {
   return absl::OkStatus();
 }
 
+// A pod's own user namespace, and the one that shows layers with its owners. Empty: the pod has
+// none.
+struct PodIds {
+  UniqueFd user;
+  UniqueFd layers;
+};
+
+absl::StatusOr<UniqueFd> OpenPin(int pod, const char* name) {
+  UniqueFd pin(openat(pod, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  struct statfs where;
+  if (!pin || fstatfs(pin.get(), &where) != 0) {
+    return base::ErrnoStatus(absl::StrCat("open the pod's ", name));
+  }
+  if (where.f_type == NSFS_MAGIC) return pin;
+  return absl::FailedPreconditionError(absl::StrCat("the pod's ", name, ": not pinned"));
+}
+
+absl::StatusOr<PodIds> OpenPodIds(schema::MountJob::Reader job, const Places& places) {
+  PodIds ids;
+  if (job.getPodId().size() == 0) return ids;
+  if (!base::IsId(job.getPodId().cStr())) {
+    return absl::InvalidArgumentError("pod id: not 64 hex digits");
+  }
+  BULKHEAD_RETURN_IF_ERROR(
+      security::CheckPodIds(job.getIdMapping().getHostId(), job.getIdMapping().getLength()));
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd pod,
+                            base::OpenAt(places.run, absl::StrCat("pods/", job.getPodId().cStr()),
+                                         O_PATH | O_DIRECTORY, base::Resolve::kBeneathNoSymlinks));
+  BULKHEAD_ASSIGN_OR_RETURN(ids.user, OpenPin(pod.get(), "user"));
+  BULKHEAD_ASSIGN_OR_RETURN(ids.layers, OpenPin(pod.get(), "layer-ids"));
+  return ids;
+}
+
 absl::StatusOr<UniqueFd> OpenVolume(schema::MountJob::Volume::Reader volume) {
   const std::string path = volume.getHostPath().cStr();
   absl::StatusOr<UniqueFd> source = base::OpenAt(AT_FDCWD, path, O_PATH, base::Resolve::kHost);
@@ -51,8 +87,15 @@ absl::StatusOr<UniqueFd> OpenVolume(schema::MountJob::Volume::Reader volume) {
   return base::OpenAt(AT_FDCWD, path, O_PATH, base::Resolve::kHost);
 }
 
-absl::StatusOr<UniqueFd> CloneVolume(schema::MountJob::Volume::Reader volume, int source) {
+absl::StatusOr<UniqueFd> CloneVolume(schema::MountJob::Volume::Reader volume, int source,
+                                     const PodIds& ids) {
   BULKHEAD_ASSIGN_OR_RETURN(UniqueFd clone, base::CloneMount(source, "", volume.getRecursive()));
+  if (volume.getIdMapped()) {
+    if (!ids.user) return absl::InvalidArgumentError("the pod has no user namespace");
+    BULKHEAD_RETURN_IF_ERROR(base::Annotate(
+        base::SetMountAttributes(clone.get(), volume.getRecursive(), 0, 0, 0, ids.user.get()),
+        "map its owners"));
+  }
   if (volume.getReadOnly()) {
     BULKHEAD_RETURN_IF_ERROR(base::SetMountAttributes(clone.get(), volume.getRecursiveReadOnly(),
                                                       MOUNT_ATTR_RDONLY, 0, 0, -1));
@@ -60,8 +103,8 @@ absl::StatusOr<UniqueFd> CloneVolume(schema::MountJob::Volume::Reader volume, in
   return clone;
 }
 
-absl::Status CloneVolumes(schema::MountJob::Reader job, schema::MountResult::Builder result,
-                          std::vector<UniqueFd>* volumes) {
+absl::Status CloneVolumes(schema::MountJob::Reader job, const PodIds& ids,
+                          schema::MountResult::Builder result, std::vector<UniqueFd>* volumes) {
   auto is_directory = result.initVolumeIsDirectory(job.getVolumes().size());
   for (unsigned i = 0; i < job.getVolumes().size(); ++i) {
     const schema::MountJob::Volume::Reader volume = job.getVolumes()[i];
@@ -69,7 +112,7 @@ absl::Status CloneVolumes(schema::MountJob::Reader job, schema::MountResult::Bui
     struct stat st;
     if (fstat(source.get(), &st) != 0) return base::ErrnoStatus("stat volume");
     is_directory.set(i, S_ISDIR(st.st_mode));
-    absl::StatusOr<UniqueFd> clone = CloneVolume(volume, source.get());
+    absl::StatusOr<UniqueFd> clone = CloneVolume(volume, source.get(), ids);
     if (!clone.ok()) return base::Annotate(clone.status(), volume.getHostPath().cStr());
     volumes->push_back(*std::move(clone));
   }
@@ -95,9 +138,18 @@ absl::StatusOr<UniqueFd> MakeUpper(int containers, const std::string& id) {
   return directory;
 }
 
+// What is at the top of the upper directory is / of the container, which is its root's.
+absl::Status GiveUpper(int directory, uint32_t owner) {
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd upper, base::OpenAt(directory, "upper", O_RDONLY | O_DIRECTORY,
+                                                         base::Resolve::kBeneathNoSymlinks));
+  if (fchown(upper.get(), owner, owner) != 0) return base::ErrnoStatus("chown upper");
+  return absl::OkStatus();
+}
+
 absl::StatusOr<UniqueFd> BuildRootfs(schema::MountJob::Reader job, const Places& places,
-                                     OverlayMethod method) {
-  OverlayRequest request = {.layers = places.layers, .layer_ids = places.layer_ids};
+                                     const PodIds& ids, OverlayMethod method) {
+  OverlayRequest request = {.layers = places.layers,
+                            .layer_ids = ids.layers ? ids.layers.get() : places.layer_ids};
   for (schema::Digest::Reader layer : job.getLayers()) {
     const auto bytes = layer.getBytes().asChars();
     request.names.push_back(base::ToHex({bytes.begin(), bytes.size()}));
@@ -109,6 +161,9 @@ absl::StatusOr<UniqueFd> BuildRootfs(schema::MountJob::Reader job, const Places&
   };
   if (!job.getReadOnly()) {
     BULKHEAD_ASSIGN_OR_RETURN(directory, MakeUpper(places.containers, id));
+    if (ids.layers) {
+      BULKHEAD_RETURN_IF_ERROR(GiveUpper(directory.get(), job.getIdMapping().getHostId()));
+    }
     request.container = directory.get();
   }
   BULKHEAD_ASSIGN_OR_RETURN(UniqueFd rootfs, MountOverlay(request, method));
@@ -121,9 +176,10 @@ absl::StatusOr<std::vector<UniqueFd>> Build(schema::MountJob::Reader job, const 
                                             schema::MountResult::Builder result,
                                             OverlayMethod method) {
   BULKHEAD_RETURN_IF_ERROR(CheckJob(job));
+  BULKHEAD_ASSIGN_OR_RETURN(const PodIds ids, OpenPodIds(job, places));
   std::vector<UniqueFd> mounts(1);
-  BULKHEAD_RETURN_IF_ERROR(CloneVolumes(job, result, &mounts));
-  BULKHEAD_ASSIGN_OR_RETURN(mounts[0], BuildRootfs(job, places, method));
+  BULKHEAD_RETURN_IF_ERROR(CloneVolumes(job, ids, result, &mounts));
+  BULKHEAD_ASSIGN_OR_RETURN(mounts[0], BuildRootfs(job, places, ids, method));
   return mounts;
 }
 
