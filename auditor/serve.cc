@@ -11,9 +11,12 @@
 #include "absl/time/time.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "ipc/audit_protocol.h"
 
 namespace bulkhead::auditor {
 namespace {
+
+static_assert(audit::kMaxPayloadBytes == ipc::kMaxAuditRecordBytes);
 
 constexpr absl::Duration kSealAfter = absl::Seconds(5);
 constexpr absl::Duration kCheckpointEvery = absl::Minutes(1);
@@ -34,9 +37,9 @@ absl::StatusOr<bool> TakeMessage(int socket, std::string* message) {
   return true;
 }
 
-absl::Status SendReceipts(int socket, const std::vector<Receipt>& receipts) {
-  for (const Receipt& receipt : receipts) {
-    iovec part = {.iov_base = const_cast<Receipt*>(&receipt), .iov_len = sizeof(receipt)};
+absl::Status SendReceipts(int socket, const std::vector<ipc::AuditReceipt>& receipts) {
+  for (const ipc::AuditReceipt& receipt : receipts) {
+    iovec part = {.iov_base = const_cast<ipc::AuditReceipt*>(&receipt), .iov_len = sizeof(receipt)};
     msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
     ssize_t sent;
     do {
@@ -65,7 +68,7 @@ class Session {
 
  private:
   absl::Status TakeBatch() {
-    std::vector<Receipt> receipts;
+    std::vector<ipc::AuditReceipt> receipts;
     std::string message;
     while (receipts.size() < kMostAtOnce) {
       BULKHEAD_ASSIGN_OR_RETURN(const bool came, TakeMessage(socket_, &message));
@@ -75,13 +78,14 @@ class Session {
         break;
       }
       const absl::StatusOr<uint64_t> seq = writer_.Append(audit::Emitter::kBroker, message);
-      receipts.push_back(seq.ok() ? Receipt{*seq, 0, 0} : Receipt{0, EMSGSIZE, 0});
+      receipts.push_back(seq.ok() ? ipc::AuditReceipt{*seq, 0, 0}
+                                  : ipc::AuditReceipt{0, EMSGSIZE, 0});
     }
     const absl::Status committed = writer_.Commit();
     if (!committed.ok()) {
       Complain(committed);
       // A seal that failed leaves its records durable; those above the mark are not.
-      for (Receipt& receipt : receipts) {
+      for (ipc::AuditReceipt& receipt : receipts) {
         if (receipt.seq > writer_.durable_seq()) receipt = {0, EIO, 0};
       }
     }

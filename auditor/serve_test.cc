@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "audit/testing.h"
+#include "ipc/audit_protocol.h"
 
 namespace bulkhead::auditor {
 namespace {
@@ -34,8 +35,8 @@ class ServeTest : public audit::LogTest {
     ASSERT_EQ(send(ours_.get(), record.data(), record.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(record.size()));
   }
-  Receipt Take() {
-    Receipt receipt = {};
+  ipc::AuditReceipt Take() {
+    ipc::AuditReceipt receipt = {};
     EXPECT_EQ(recv(ours_.get(), &receipt, sizeof(receipt), 0), ssize_t{sizeof(receipt)});
     return receipt;
   }
@@ -50,7 +51,7 @@ TEST_F(ServeTest, ReceiptsComeInOrderAndTheLogIsClosed) {
   for (int i = 0; i < 100; ++i) Send("record " + std::to_string(i));
   uint64_t last = 0;
   for (int i = 0; i < 100; ++i) {
-    const Receipt receipt = Take();
+    const ipc::AuditReceipt receipt = Take();
     EXPECT_GT(receipt.seq, last);
     last = receipt.seq;
   }
@@ -65,7 +66,7 @@ TEST_F(ServeTest, TooLongARecordIsRefusedAndTheNextTaken) {
   const int big = 1 << 20;
   setsockopt(ours_.get(), SOL_SOCKET, SO_SNDBUF, &big, sizeof(big));
   Send(std::string(audit::kMaxPayloadBytes + 1, 'x'));
-  const Receipt refused = Take();
+  const ipc::AuditReceipt refused = Take();
   EXPECT_EQ(refused.seq, 0u);
   EXPECT_EQ(refused.error, EMSGSIZE);
   Send("short");
@@ -81,7 +82,7 @@ TEST_F(ServeTest, WhatCannotBeWrittenIsSaid) {
   const rlimit narrow = {200, old.rlim_max};
   setrlimit(RLIMIT_FSIZE, &narrow);
   Send(std::string(500, 'x'));
-  const Receipt failed = Take();
+  const ipc::AuditReceipt failed = Take();
   setrlimit(RLIMIT_FSIZE, &old);
   EXPECT_EQ(failed.seq, 0u);
   EXPECT_NE(failed.error, 0);

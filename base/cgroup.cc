@@ -26,9 +26,11 @@ constexpr const char* kV1Hierarchies[] = {"cpu",     "cpuacct", "cpuset", "memor
 constexpr char kUnified[] = "unified";
 constexpr absl::Duration kPatience = absl::Seconds(1);
 constexpr absl::Duration kPause = absl::Milliseconds(5);
-constexpr int kMaxDepth = 32;             // each level costs a descriptor
+constexpr int kMaxDepth = 32;  // each level costs a descriptor
 constexpr size_t kMaxProcsBytes = 1 << 20;
 constexpr size_t kPidfdBatch = 16;
+constexpr int64_t kLeastShares = 2;
+constexpr int64_t kMostShares = 262144;
 
 struct CloseDir {
   void operator()(DIR* dir) const { closedir(dir); }
@@ -232,6 +234,11 @@ absl::Status RemoveCgroup(int root, CgroupMode mode, absl::string_view path) {
     BULKHEAD_RETURN_IF_ERROR(RemoveBelow(fd->get(), name, 0, deadline));
   }
   return absl::OkStatus();
+}
+
+uint64_t WeightOfShares(int64_t shares) {
+  const int64_t inside = std::clamp(shares, kLeastShares, kMostShares);
+  return static_cast<uint64_t>(1 + (inside - kLeastShares) * 9999 / (kMostShares - kLeastShares));
 }
 
 }  // namespace bulkhead::base

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -24,5 +25,8 @@ std::vector<std::string> CgroupDirectories(CgroupMode mode, absl::string_view pa
 absl::Status KillCgroup(int root, CgroupMode mode, absl::string_view path);
 // Removes the cgroup and those below it. Missing is success.
 absl::Status RemoveCgroup(int root, CgroupMode mode, absl::string_view path);
+
+// cpu.weight for cpu.shares, as crun and runc compute it: 2 to 262144 becomes 1 to 10000.
+uint64_t WeightOfShares(int64_t shares);
 
 }  // namespace bulkhead::base

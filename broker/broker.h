@@ -1,13 +1,17 @@
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "base/unique_fd.h"
 #include "broker/audit/audit_link.h"
 #include "broker/fiber.h"
 #include "broker/network/network.h"
+#include "broker/operations/stats.h"
+#include "broker/pull.h"
 #include "broker/spawner/spawner_client.h"
 #include "broker/state/state.h"
+#include "broker/streaming/tokens.h"
 #include "schema/config.capnp.h"
 
 namespace bulkhead::broker {
@@ -46,8 +50,15 @@ struct Broker {
   std::string boot_id;   // 16 bytes
   KeyedMutex keys = {};  // orders operations that have no object yet, by what they are about
   NetworkState network = {};
+  PullTable pulls = {};
+  Tokens tokens = Tokens();  // of streams
   int layer_pins = 0;
+  std::map<std::string, base::UniqueFd> layer_mounts =
+      {};  // of layers that are images, by diffID in hex
+  bool writing_back = false;
   Timelines timelines = {};
+  StatsMemory stats = {};
+  bool checking = false;  // bulkhead check is under way
 };
 
 // Nanoseconds since 1970, for what kubelet is shown.

@@ -40,6 +40,9 @@ class Loop : private kj::TaskSet::ErrorHandler {
   // The same for what gives no result.
   template <typename F>
   void Detach(F f);
+  // For what lives on and mostly waits: not counted among the operations, whose number is bounded.
+  template <typename F>
+  void Stay(F f);
 
  private:
   static constexpr size_t kFiberStackBytes = 512 * 1024;  // mapped, touched only as used
@@ -149,6 +152,14 @@ void Loop::Detach(F f) {
   }));
 }
 
+template <typename F>
+void Loop::Stay(F f) {
+  tasks_.add(pool_.startFiber([this, f = kj::mv(f)](kj::WaitScope& scope) mutable {
+    Fiber fiber(*this, scope);
+    f(fiber);
+  }));
+}
+
 // Orders the operations on one object. First come, first served.
 class FiberMutex {
  public:
@@ -190,6 +201,49 @@ class FiberMutex {
   }
 
   bool held_ = false;
+  std::deque<kj::Own<kj::PromiseFulfiller<void>>> queue_;
+};
+
+// Lets so many through at a time; the others wait in the order in which they came.
+class FiberLimit {
+ public:
+  class Held {
+   public:
+    explicit Held(FiberLimit* limit) : limit_(limit) {}
+    Held(Held&& other) noexcept : limit_(std::exchange(other.limit_, nullptr)) {}
+    Held& operator=(Held&&) = delete;
+    ~Held() {
+      if (limit_ != nullptr) limit_->Release();
+    }
+
+   private:
+    FiberLimit* limit_;
+  };
+
+  [[nodiscard]] Held Acquire(Fiber& fiber, size_t most) {
+    if (held_ >= most || !queue_.empty()) {
+      auto paf = kj::newPromiseAndFulfiller<void>();
+      queue_.push_back(kj::mv(paf.fulfiller));
+      fiber.Wait(kj::mv(paf.promise));  // its place was handed over
+      return Held(this);
+    }
+    ++held_;
+    return Held(this);
+  }
+
+ private:
+  void Release() {
+    while (!queue_.empty()) {
+      auto next = kj::mv(queue_.front());
+      queue_.pop_front();
+      if (!next->isWaiting()) continue;
+      next->fulfill();
+      return;
+    }
+    --held_;
+  }
+
+  size_t held_ = 0;
   std::deque<kj::Own<kj::PromiseFulfiller<void>>> queue_;
 };
 

@@ -1,9 +1,11 @@
-// SECURITY. The broker decides, records and starts what others do. It holds no capability, no network and no file but
-// its own state, and runs no program; what it wants done it asks of the spawner, in fixed messages.
-//   Talks to it: the frontend (not trusted: every field is checked again), workers (believed in nothing but their own
-//   typed answers, which are checked), monitors, root's admin command, the supervisor.
-//   Who owns it: can ask for every worker kind with jobs of their choosing, so for anything that the policy lets a
-//   container have. It cannot read or write a file of the node, nor reach the network, itself.
+// SECURITY. The broker decides, records and starts what others do. It holds no capability, no
+// network and no file but its own state, and runs no program; what it wants done it asks of the
+// spawner, in fixed messages.
+//   Talks to it: the frontend (not trusted: every field is checked again), workers (believed in
+//   nothing but their own typed answers, which are checked), monitors, root's admin command, the
+//   supervisor. Who owns it: can ask for every worker kind with jobs of their choosing, so for
+//   anything that the policy lets a container have. It cannot read or write a file of the node, nor
+//   reach the network, itself.
 #include <capnp/serialize.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -16,13 +18,12 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "broker/broker.h"
+#include "broker/operations/store_check.h"
 #include "broker/recovery/recover.h"
 #include "broker/server/serve.h"
 #include "security/enforce/enter.h"
 
 namespace bulkhead::broker {
-
-int64_t WallClockNs() { return absl::GetCurrentTimeNanos(); }
 
 namespace {
 
@@ -81,13 +82,15 @@ absl::Status Run(const Record<schema::Config>& config, const std::string& boot_i
                 .boot_id = boot_id};
   auto done = loop.Run([&](Fiber& fiber) {
     Recover(fiber, broker);
-    loop.Detach([&](Fiber& admin) { ServeAdmins(admin, broker, kAdminFd); });
+    loop.Stay([&](Fiber& admin) { ServeAdmins(admin, broker, kAdminFd); });
+    loop.Stay([&](Fiber& sealer) { SealLayers(sealer, broker); });
     if (write(kControlFd, "R", 1) != 1) return base::ErrnoStatus("tell the supervisor");
-    ServeFrontends(fiber, broker, kControlFd);
+    ServeSupervisor(fiber, broker, kControlFd);
     return absl::OkStatus();
   });
   absl::Status status = done.wait(io.waitScope);
-  if (status.ok()) _exit(0);  // the supervisor is gone; what is under way is undone at the next start
+  if (status.ok())
+    _exit(0);  // the supervisor is gone; what is under way is undone at the next start
   return status;
 }
 

@@ -33,7 +33,12 @@ Node ToNode(schema::Config::Reader config) {
   node.root_dir = config.getRootDir().cStr();
   node.run_dir = config.getRunDir().cStr();
   for (const auto runtime : config.getRuntimes()) {
-    node.runtimes.push_back({runtime.getName().cStr(), runtime.getVersion().cStr()});
+    node.runtimes.push_back({runtime.getName().cStr(), runtime.getVersion().cStr(),
+                             runtime.getPath().cStr(),
+                             runtime.getFeatures().getOciVersionMax().cStr()});
+  }
+  for (const auto rule : config.getImageRules()) {
+    node.image_rules.push_back({rule.getPattern().cStr(), rule.getRuntime().cStr()});
   }
   node.default_runtime = config.getDefaultRuntime().cStr();
   for (const uint32_t uid : config.getAllowedUids()) node.allowed_uids.push_back(uid);
@@ -49,8 +54,8 @@ absl::StatusOr<Node> ReadNode(int memfd) {
   const auto size = static_cast<size_t>(info.st_size);
   if (size > kMaxConfigBytes) return absl::ResourceExhaustedError("read configuration: too long");
   BULKHEAD_ASSIGN_OR_RETURN(const std::string bytes, base::ReadAt(memfd, 0, size));
-  BULKHEAD_RETURN_IF_ERROR(ipc::CheckSegmentTable(
-      {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}));
+  BULKHEAD_RETURN_IF_ERROR(
+      ipc::CheckSegmentTable({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}));
   auto words = kj::heapArray<capnp::word>(bytes.size() / sizeof(capnp::word));
   memcpy(words.begin(), bytes.data(), words.asBytes().size());
   Node node;

@@ -16,12 +16,19 @@ struct Node {
   struct Runtime {
     std::string name;
     std::string version;  // empty: the program was not found
+    std::string path = {};
+    std::string oci_version_max = {};  // empty: it does not say
+  };
+  struct ImageRule {
+    std::string pattern;
+    std::string runtime;
   };
 
   std::string root_dir;
   std::string run_dir;
   std::vector<Runtime> runtimes;
   std::string default_runtime;
+  std::vector<ImageRule> image_rules;
   std::vector<uid_t> allowed_uids;  // besides root
   std::string kernel;
   std::string cgroup_mode;  // "v1", "hybrid", "v2"

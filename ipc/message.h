@@ -11,17 +11,18 @@
 #include "base/deadline.h"
 #include "base/unique_fd.h"
 
-// One framed Cap'n Proto message with file descriptors over a SOCK_STREAM unix socket: how the broker gives a
-// worker its job and gets the result.
+// One framed Cap'n Proto message with file descriptors over a SOCK_STREAM unix socket: how the
+// broker gives a worker its job and gets the result.
 //
-// Frame: 16 bytes {u32 magic "BHF1", u32 payload bytes, u32 fd count, u32 zero}, then the payload, which is one
-// Cap'n Proto message in its standard stream form. The fds travel with the header. Nothing is given to Cap'n Proto
-// before segment count and sizes are checked (libcapnp 0.9.2 overruns its buffer on a bad count).
+// Frame: 16 bytes {u32 magic "BHF1", u32 payload bytes, u32 fd count, u32 zero}, then the payload,
+// which is one Cap'n Proto message in its standard stream form. The fds travel with the header.
+// Nothing is given to Cap'n Proto before segment count and sizes are checked (libcapnp 0.9.2
+// overruns its buffer on a bad count).
 namespace bulkhead::ipc {
 
 inline constexpr size_t kMaxMessageBytes = 1 << 20;
 inline constexpr uint32_t kMaxSegments = 16;
-inline constexpr int kMaxFds = 64;
+inline constexpr int kMaxFds = 250;  // the kernel passes 253 at once
 
 struct Limits {
   size_t max_bytes = kMaxMessageBytes;
@@ -54,14 +55,15 @@ class Waiter {
 };
 Waiter& PollWaiter();
 
-// Sends one frame. fds are duplicated by the kernel and stay the caller's. UNAVAILABLE: the peer is gone.
-// max_bytes: more than the default only where the peer is known to take it.
+// Sends one frame. fds are duplicated by the kernel and stay the caller's. UNAVAILABLE: the peer is
+// gone. max_bytes: more than the default only where the peer is known to take it.
 absl::Status Send(int socket, capnp::MessageBuilder& message, absl::Span<const int> fds,
                   base::Deadline deadline, Waiter& waiter = PollWaiter(),
                   size_t max_bytes = kMaxMessageBytes);
 
-// Receives one frame. UNAVAILABLE: the peer closed before a frame began. DATA_LOSS: a violation (bad magic, over a
-// limit, surplus or missing fds, truncated control data, bad segment table); every fd that arrived is closed.
+// Receives one frame. UNAVAILABLE: the peer closed before a frame began. DATA_LOSS: a violation
+// (bad magic, over a limit, surplus or missing fds, truncated control data, bad segment table);
+// every fd that arrived is closed.
 absl::StatusOr<Received> Receive(int socket, const Limits& limits, base::Deadline deadline,
                                  Waiter& waiter = PollWaiter());
 

@@ -2,7 +2,8 @@
 
 #include <cstdint>
 
-// Broker and spawner, over a SOCK_SEQPACKET socket pair. Fixed structs, so that the spawner parses nothing.
+// Broker and spawner, over a SOCK_SEQPACKET socket pair. Fixed structs, so that the spawner parses
+// nothing.
 namespace bulkhead::ipc {
 
 inline constexpr uint32_t kSpawnMagic = 0x50534842;  // "BHSP"

@@ -5,9 +5,10 @@ using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("bulkhead::schema");
 using Common = import "/schema/common.capnp";
 using I = import "/schema/image.capnp";
+using Store = import "/schema/store.capnp";
 
 interface ArchiveFile {
-  # An archive opened read-only by the caller. It has no methods: what matters is the file descriptor
+  # An archive opened by the caller, to read or to write. It has no methods: what matters is the file descriptor
   # that travels with it (at most one with a message).
 }
 
@@ -26,14 +27,27 @@ interface Admin {
   timelines @3 (id :Text) -> (status :Common.Status, timelines :List(Timeline));
   # The last operations on a pod or container (id: or a prefix of it; empty: all), oldest first.
 
-  networks @4 () -> (status :Common.Status, ready :Bool, reason :Text, network :Text, file :Text,
+  pulls @4 () -> (status :Common.Status, pulls :List(Pull));
+  # Those under way and those that wait for their turn.
+
+  pruneImages @5 (all :Bool) -> (status :Common.Status, imageIds :List(Text));
+  # Removes images that no container uses and that are not pinned: those without a tag, or all of them.
+
+  check @6 (repair :Bool) -> (status :Common.Status, report :Store.CheckReport);
+  # Hashes all that the store holds. Takes as long as reading it takes.
+
+  exportImage @7 (image :Text, archive :ArchiveFile) -> (status :Common.Status, bytes :UInt64);
+  # Writes the image (by id or normalised name) as an OCI layout into the file: regular, empty, open for writing.
+  # FAILED_PRECONDITION: its layers were not kept as they came.
+
+  networks @8 () -> (status :Common.Status, ready :Bool, reason :Text, network :Text, file :Text,
                      attachments :UInt32, owed :UInt32, debts :List(NetworkDebt));
   # The CNI network of new pods, how many pods are attached, and how many DELs are still to be done; at most 64 of them.
 
-  checkNetworks @5 () -> (status :Common.Status, pods :List(PodNetwork));
+  checkNetworks @9 () -> (status :Common.Status, pods :List(PodNetwork));
   # CNI CHECK for each ready pod with a network of its own.
 
-  collectNetworkGarbage @6 () -> (status :Common.Status);
+  collectNetworkGarbage @10 () -> (status :Common.Status);
   # CNI GC now.
 }
 
@@ -69,4 +83,19 @@ struct PodNetwork {
   podName @1 :Text;
   podNamespace @2 :Text;
   status @3 :Common.Status;
+}
+
+struct Pull {
+  reference @0 :Text;
+  waiting @1 :Bool;          # for others to end
+  seconds @2 :UInt32;        # since it began
+  parts @3 :List(Part);      # layers, lowest first, once the manifest has told of them
+
+  struct Part {
+    digest @0 :Common.Digest;
+    size @1 :UInt64;         # bytes, as the manifest says
+    fetched @2 :UInt64;      # bytes that are here
+    state @3 :State;
+    enum State { waiting @0; fetching @1; unpacking @2; done @3; }
+  }
 }

@@ -10,7 +10,8 @@ using Common = import "/schema/common.capnp";
 
 struct AuditRecord {
   phase @0 :Phase;
-  operation @1 :Text;        # the CRI call's name, or "Recover", "Start"
+  operation @1 :Text;        # the CRI call's name, or "Recover", "Start"; "ExecStream", "AttachStream",
+                             # "PortForwardStream" where a client has come with its token
   operationId @2 :Data;      # 16 random bytes that tie a result to its intent
   actor @3 :Actor;
   podId @4 :Text;

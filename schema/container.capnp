@@ -5,6 +5,7 @@ using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("bulkhead::schema");
 using Common = import "/schema/common.capnp";
 using P = import "/schema/pod.capnp";
+using Resources = import "/schema/resources.capnp".Resources;
 
 struct ContainerConfig {
   # CRI ContainerConfig, decoded and validated by the frontend, validated again by the broker.
@@ -28,15 +29,22 @@ struct ContainerConfig {
   resources @16 :Resources;
   security @17 :SecurityContext;
   stopSignal @18 :Int32;     # Linux signal number; 0: the image's, else SIGTERM
+  cdiDevices @19 :List(Text);  # qualified names, "vendor.com/class=name"
 }
 
 struct Mount {
   containerPath @0 :Text;    # absolute, clean
-  hostPath @1 :Text;         # absolute, clean
+  hostPath @1 :Text;         # absolute, clean; empty where image is set
   readonly @2 :Bool;
   propagation @3 :Propagation;
   recursiveReadOnly @4 :Bool;
-  idMapping @5 :P.IdMapping; # the pod's, where owners are to be seen through its user namespace; length 0: as they are
+  image @5 :Text;            # as the store knows it: the mount shows this image's files
+  imageSubPath @6 :Text;     # relative, clean; empty: all of it
+  userSpecifiedImage @7 :Text;
+  options @8 :UInt64;
+  # What the kernel is told of the mount beyond the above: MOUNT_ATTR_* of validate/mount_options.h, no others.
+  selinuxRelabel @9 :Bool;
+  idMapping @10 :P.IdMapping; # the pod's, where owners are to be seen through its user namespace; length 0: as they are
   enum Propagation { private @0; hostToContainer @1; bidirectional @2; }
 }
 
@@ -44,25 +52,6 @@ struct Device {
   containerPath @0 :Text;
   hostPath @1 :Text;
   permissions @2 :Text;      # a subset of "rwm"
-}
-
-struct Resources {
-  # CRI LinuxContainerResources. 0 everywhere: not set.
-  cpuPeriod @0 :Int64;       # microseconds
-  cpuQuota @1 :Int64;        # microseconds per period
-  cpuShares @2 :Int64;
-  memoryLimit @3 :Int64;     # bytes
-  oomScoreAdj @4 :Int64;
-  cpusetCpus @5 :Text;
-  cpusetMems @6 :Text;
-  memorySwapLimit @7 :Int64; # bytes, memory plus swap
-  hugepageLimits @8 :List(HugepageLimit);
-  unified @9 :List(Common.Label);
-}
-
-struct HugepageLimit {
-  pageSize @0 :Text;         # "2MB", "1GB"
-  limit @1 :UInt64;          # bytes
 }
 
 struct SecurityProfile {
@@ -94,8 +83,19 @@ struct SecurityContext {
   maskedPaths @18 :List(Text);
   readonlyPaths @19 :List(Text);
   seccomp @20 :SecurityProfile;
-  idMapping @22 :P.IdMapping;  # of the pod's user namespace, as the container's request repeats it; length 0: unsaid
   hasSeccomp @21 :Bool;      # false: unconfined, as CRI's silence means
+  ambientCapabilities @22 :UInt64;
+  # Kept by a process that is not root, and inheritable with it; a subset of what the container gets.
+  selinux @23 :SelinuxLabel;
+  apparmorProfile @24 :Text; # name of a profile that the kernel has; empty: none asked for
+  idMapping @25 :P.IdMapping;  # of the pod's user namespace, as the container's request repeats it; length 0: unsaid
+
+  struct SelinuxLabel {
+    user @0 :Text;
+    role @1 :Text;
+    type @2 :Text;
+    level @3 :Text;
+  }
 }
 
 struct Container {
@@ -121,6 +121,20 @@ struct Container {
   stopSignal @18 :Int32;
   layers @19 :List(Common.Digest);
   # diffIDs of its rootfs, lowest first: they stay while the container does, whatever becomes of the image.
+  imageMounts @21 :List(ImageMount);
+  pid @22 :Int32;            # of its first process on the node, to be shown; nothing acts on it
+
+  struct ImageMount {
+    # An image that the container sees as a volume, in the order of the mounts that name one. Its layers stay too.
+    mount @0 :UInt32;        # which of the config's mounts
+    imageId @1 :Text;
+    layers @2 :List(Common.Digest);
+  }
+
+  lostLogBytes @20 :UInt64;
+  # Output that could not be written to the log (disk full).
+
+  resources @23 :Resources;  # as they are now: an update changes them and leaves config alone
 
   enum State { created @0; running @1; exited @2; unknown @3; }
 }

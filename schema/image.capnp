@@ -39,4 +39,25 @@ struct Image {
   config @4 :ImageConfig;
   pinned @5 :Bool;
   manifest @6 :Common.Digest;   # the manifest's blob; no bytes: an archive without one
+  layerBlobs @8 :List(Common.Digest);
+  # The layers as they came (compressed), lowest first, where they are kept: blobs.
+  evidence @7 :List(Evidence);
+  # The signatures it came with, so that a changed policy can be held against them without a registry.
+}
+
+struct Signature {
+  # As cosign attaches it to an image.
+  payload @0 :Common.Descriptor;
+  # What is signed, a document of its own: "repository R has the image with digest D".
+  bytes @1 :Data;
+}
+
+struct Evidence {
+  # What there is for an image under one of its names.
+  repository @0 :Text;       # "registry/path"
+  digest @1 :Common.Digest;  # the manifest or index that was asked for under that name
+  signatures @2 :List(Signature);
+  # Their payloads are blobs.
+  policyHash @3 :Data;
+  # The policy under which one of them was found to be good; no bytes: under none.
 }

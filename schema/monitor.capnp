@@ -15,7 +15,7 @@ struct MonitorRequest {
     acknowledge @1 :Void;
     # The exit code is stored: the monitor may end.
     reopenLog @2 :Void;
-    # One fd comes with it: the new log file, opened for appending.
+    # One fd comes with it: the new log file, opened for appending. Answered with the state.
     started @3 :Void;
     # The runtime has started the container: counts as running from now on.
     attach @4 :Attach;
@@ -37,6 +37,8 @@ struct MonitorState {
   startedAtNs @4 :Int64;
   droppedLogBytes @5 :UInt64;
   # Output that could not be written (disk full).
+  reopened @6 :UInt32;       # how often a reopenLog was obeyed; nothing goes to the old file any more
+  refused @7 :UInt32;        # and how often not: what came was no log file
   enum State { created @0; running @1; exited @2; }
 }
 

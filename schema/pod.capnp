@@ -4,6 +4,7 @@
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("bulkhead::schema");
 using Common = import "/schema/common.capnp";
+using Resources = import "/schema/resources.capnp".Resources;
 
 enum NamespaceMode {
   # As CRI's NamespaceMode, with its numbers.
@@ -37,7 +38,10 @@ struct PodConfig {
   handler @18 :Text;         # runtime handler; empty: by image, else the default
   userNamespace @19 :NamespaceMode = node;
   # node or pod.
-  idMapping @20 :IdMapping;
+  overhead @20 :Resources;
+  resources @21 :Resources;
+  # Of all containers together, without the overhead.
+  idMapping @22 :IdMapping;
   # Of a pod user namespace, for uids and gids alike; length 0: the runtime chooses a range of the node's.
 }
 
@@ -45,6 +49,14 @@ struct IdMapping {
   # Ids 0 to length-1 of a user namespace are hostId to hostId+length-1 of the node.
   hostId @0 :UInt32;
   length @1 :UInt32;
+}
+
+struct PodIdentity {
+  # Of PodConfig, what tells one sandbox from another. An empty name: not given.
+  name @0 :Text;
+  namespace @1 :Text;
+  uid @2 :Text;
+  attempt @3 :UInt32;
 }
 
 struct PortMapping {
@@ -64,7 +76,10 @@ struct Pod {
   ips @4 :List(Text);        # the first is the primary; none for host network
   bootId @5 :Data;           # kernel boot id when the sandbox was made; another one now means a reboot
   networkName @6 :Text;      # of the CNI network that it is attached to; none for host network
-  idMapping @7 :IdMapping;   # of its user namespace; length 0: the node's
+  cgroup @7 :Text;           # path below each hierarchy, or with the systemd driver the slice's name
+  overhead @8 :Resources;  # as they are now: an update changes them and leaves config alone
+  resources @9 :Resources;
+  idMapping @10 :IdMapping;   # of its user namespace; length 0: the node's
 
   enum State { ready @0; notReady @1; }
 }

@@ -9,11 +9,11 @@ packages=(
   build-essential cmake ninja-build ccache pkg-config clang-format-14 clang-14 libclang-rt-14-dev
   capnproto libcapnp-dev
   libgrpc++-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev
-  libabsl-dev libsqlite3-dev libseccomp-dev libcap-dev libarchive-dev zlib1g-dev libzstd-dev
-  libssl-dev libcurl4-openssl-dev nlohmann-json3-dev libtomlplusplus-dev
+  libabsl-dev libsqlite3-dev libseccomp-dev libcap-dev libarchive-dev zlib1g-dev libzstd-dev libisal-dev
+  libssl-dev libcurl4-openssl-dev nlohmann-json3-dev libtomlplusplus-dev libyaml-dev libboost-dev libsystemd-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   crun containernetworking-plugins iptables iproute2
-  busybox-static docker-registry python3 ca-certificates
+  busybox-static docker-registry erofs-utils openssl python3 ca-certificates
 )
 
 die() {

@@ -51,6 +51,8 @@ const char* AccessName(Access access) {
       return "read, write";
     case Access::kReadExecute:
       return "read, execute";
+    case Access::kList:
+      return "list";
   }
   return "";
 }

@@ -16,6 +16,7 @@ enum class Kind : uint32_t {
   kFrontend = 1,
   kBroker = 2,
   kSpawner = 3,
+  kStreaming = 4,
   kAuditor = 5,
   kFetch = 10,
   kManifest = 11,
@@ -32,6 +33,20 @@ enum class Kind : uint32_t {
   kSignal = 22,
   kRemove = 23,
   kInit = 24,
+  kDial = 25,
+  kPack = 26,
+  kSync = 27,
+  kLog = 28,
+  kStats = 29,
+  kUsage = 30,
+  kNodefile = 31,
+  kNodeconfig = 32,
+  kCopyup = 33,
+  kVerify = 34,
+  kCheck = 35,
+  kExport = 36,
+  kCgroup = 37,
+  kUnit = 38,
 };
 
 struct Cap {
@@ -39,7 +54,8 @@ struct Cap {
   const char* reason;
 };
 
-enum class Access { kRead, kReadWrite, kReadExecute };
+// kList: names of a directory, but not what is in a file.
+enum class Access { kRead, kReadWrite, kReadExecute, kList };
 
 struct Path {
   const char* path;  // may begin with {root_dir} or {run_dir}
@@ -96,17 +112,19 @@ enum class Dir {
   kRun,
   kLayers,
   kContainers,
-  kCgroup,    // base::kCgroupMount
-  kLayerIds,  // no directory: a user namespace for MOUNT_ATTR_IDMAP that shows a layer's owners
-              // without the shift
+  kCgroup,      // base::kCgroupMount
+  kRegistries,  // no directory: a sealed memfd, how registries are reached (registries.capnp)
+  kLayerIds,    // no directory: a user namespace for MOUNT_ATTR_IDMAP that shows a layer's owners
+                // without the shift
 };
 
 struct FdRow {
   int fd;
   const char* what;
-  bool is_dir = false;  // dir is set: the spawner provides it
+  bool is_dir = false;  // dir is set: the spawner provides it, a directory usually
   Dir dir = Dir::kRoot;
-  bool optional = false;  // may be absent
+  bool optional = false;               // may be absent
+  Access access = Access::kReadWrite;  // what Landlock allows below a directory
 };
 
 struct Limits {
@@ -199,15 +217,33 @@ extern const Profile kMonitorProfile;
 extern const Profile kSignalProfile;
 extern const Profile kRemoveProfile;
 extern const Profile kInitProfile;
+extern const Profile kNodefileProfile;
+extern const Profile kNodeconfigProfile;
+extern const Profile kCopyupProfile;
+extern const Profile kPackProfile;
+extern const Profile kSyncProfile;
+extern const Profile kStreamingProfile;
+extern const Profile kDialProfile;
+extern const Profile kLogProfile;
+extern const Profile kStatsProfile;
+extern const Profile kUsageProfile;
+extern const Profile kVerifyProfile;
+extern const Profile kCheckProfile;
+extern const Profile kExportProfile;
+extern const Profile kCgroupProfile;
+extern const Profile kUnitProfile;
 
 // Fixed uids, below the range that dynamic users take; packaging reserves them by name.
 inline constexpr uid_t kFrontendUid = 59101;
 inline constexpr uid_t kBrokerUid = 59102;
+inline constexpr uid_t kStreamingUid = 59103;
 inline constexpr uid_t kAuditorUid = 59104;
 inline constexpr uid_t kFetchUid = 59110;
-inline constexpr uid_t kParseUid =
-    59111;  // manifest, import, user, cni: each in namespaces of its own
+// What parses: manifest, import, user, cni, nodeconfig, verify and others, each in namespaces of its own.
+inline constexpr uid_t kParseUid = 59111;
 inline constexpr uid_t kInflateUid = 59112;
 inline constexpr uid_t kMonitorUid = 59113;
+inline constexpr uid_t kStatsUid = 59140;
+inline constexpr uid_t kPackUid = 59150;  // pack, sync
 
 }  // namespace bulkhead::security

@@ -18,6 +18,7 @@
 #include "base/status.h"
 #include "base/unique_fd.h"
 #include "ipc/message.h"
+#include "ipc/send_fd.h"
 #include "ipc/spawn_protocol.h"
 #include "security/enforce/inspect.h"
 
@@ -27,7 +28,8 @@ namespace {
 using ipc::SpawnEvent;
 using ipc::SpawnReply;
 
-constexpr absl::Duration kPatience = absl::Seconds(10);  // for all of them
+constexpr absl::Duration kPatience =
+    absl::Seconds(60);  // for all of them, on a node that is busy starting
 
 bool IsWorker(const Profile& profile) {
   return profile.kind >= Kind::kFetch && profile.kind != Kind::kMonitor;
@@ -38,19 +40,10 @@ absl::Status RequestSpawn(int spawner, uint64_t id, Kind kind, int control) {
                                .op = ipc::SpawnOp::kSpawn,
                                .id = id,
                                .kind = static_cast<uint32_t>(kind)};
-  iovec part = {&request, sizeof(request)};
-  alignas(cmsghdr) char space[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message = {};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = space;
-  message.msg_controllen = sizeof(space);
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  memcpy(CMSG_DATA(header), &control, sizeof(int));
-  if (sendmsg(spawner, &message, MSG_NOSIGNAL) == sizeof(request)) return absl::OkStatus();
+  if (ipc::SendWithFd(spawner, &request, sizeof(request), control, MSG_NOSIGNAL) ==
+      sizeof(request)) {
+    return absl::OkStatus();
+  }
   return base::ErrnoStatus("ask the spawner");
 }
 

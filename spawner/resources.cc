@@ -49,6 +49,9 @@ absl::StatusOr<Resources> Resources::Open(int programs, const security::Places& 
   for (const auto& [dir, path] : paths) {
     BULKHEAD_ASSIGN_OR_RETURN(resources.directories_[dir], OpenDirectory(path));
   }
+  // Until the supervisor sends what root has configured.
+  BULKHEAD_ASSIGN_OR_RETURN(resources.directories_[Dir::kRegistries],
+                            base::MakeSealedMemfd("bulkhead-registries", ""));
   BULKHEAD_ASSIGN_OR_RETURN(resources.directories_[Dir::kLayerIds],
                             security::MakeLayerIdsNamespace());
   return resources;

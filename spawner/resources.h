@@ -20,6 +20,8 @@ class Resources {
 
   // NOT_FOUND: no such program was there at the start. The fd stays ours.
   absl::StatusOr<int> Program(security::Kind kind) const;
+  // Takes the place of what workers to come get for this row.
+  void Replace(security::Dir dir, base::UniqueFd fd) { directories_[dir] = std::move(fd); }
   // The fds of the table's directory rows, in their order. They stay ours.
   std::vector<int> Directories(const security::Profile& profile) const;
 

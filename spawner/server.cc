@@ -17,6 +17,7 @@ constexpr int kRetryMilliseconds = 10;
 // Monitors of an earlier spawner end unseen by this one: how often to look for their cgroups.
 constexpr int kSweepMilliseconds = 3000;
 constexpr char kNewBroker = 'B';
+constexpr char kNewRegistries = 'R';
 constexpr int kRequestsInARow = 16;  // then the others get their turn
 
 absl::StatusOr<base::UniqueFd> WatchChildren() {
@@ -106,14 +107,16 @@ void Server::Handle(Connection::Request request) {
 
 bool Server::ServeSupervisor() {
   char tag = 0;
-  base::UniqueFd broker;
-  const ssize_t got = ReceiveWithFd(supervisor_.get(), &tag, 1, &broker);
+  base::UniqueFd fd;
+  const ssize_t got = ReceiveWithFd(supervisor_.get(), &tag, 1, &fd);
   if (got < 0 && errno == EAGAIN) return true;
   if (got != 1) return false;
-  if (tag != kNewBroker || !broker) return true;
+  if (!fd) return true;
+  if (tag == kNewRegistries) workers_.Replace(security::Dir::kRegistries, std::move(fd));
+  if (tag != kNewBroker) return true;
   // Its end may be noticed only now.
   if (broker_ != nullptr) DropBroker(absl::UnavailableError("another broker takes its place"));
-  Adopt(std::move(broker));
+  Adopt(std::move(fd));
   return true;
 }
 

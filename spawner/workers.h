@@ -39,6 +39,8 @@ class Workers {
   // second.
   std::vector<Exit> RetryRemovals();
   bool HasBusyCgroups() const { return !ended_.empty(); }
+  // See Resources.
+  void Replace(security::Dir dir, base::UniqueFd fd) { resources_.Replace(dir, std::move(fd)); }
   // See Cgroups.
   bool RemoveLeftovers() const { return cgroups_.RemoveLeftovers(); }
 

@@ -22,7 +22,8 @@ struct Command {
 constexpr Command kCommands[] = {
     {"up", "start the runtime and supervise it", bulkhead::tools::RunUp},
     {"run", "run one container and stream its output", bulkhead::tools::RunRun},
-    {"image", "import, list, pull and remove images", bulkhead::tools::RunImage},
+    {"image", "import, list, pull, remove and prune images", bulkhead::tools::RunImage},
+    {"check", "verify and repair the images on disk", bulkhead::tools::RunCheck},
     {"status", "what the runtime holds, and whether it is ready", bulkhead::tools::RunStatus},
     {"audit", "verify the audit log, or print it", bulkhead::tools::RunAudit},
     {"trace", "where the time of the last operations went, step by step",

@@ -15,7 +15,7 @@
 #include "base/clean_path.h"
 #include "base/ids.h"
 #include "base/status.h"
-#include "validate/reference.h"
+#include "validate/mounts.h"
 #include "validate/security_context.h"
 #include "validate/text.h"
 
@@ -23,8 +23,6 @@ namespace bulkhead::validate {
 namespace {
 
 using schema::ContainerConfig;
-using schema::Device;
-using schema::Mount;
 using schema::Resources;
 
 constexpr size_t kMaxNameBytes = 253;
@@ -32,8 +30,6 @@ constexpr size_t kMaxImageBytes = 1024;
 constexpr size_t kMaxArguments = 4096;
 constexpr size_t kMaxArgumentBytes = 1 << 20;
 constexpr size_t kMaxEnvs = 8192;
-constexpr size_t kMaxMounts = 1024;
-constexpr size_t kMaxDevices = 256;
 constexpr size_t kMaxHugepageSizes = 16;
 constexpr size_t kMaxUnified = 64;
 constexpr size_t kMaxUnifiedBytes = 16 << 10;
@@ -53,18 +49,6 @@ absl::Status CheckWords(absl::string_view field, capnp::List<capnp::Text>::Reade
   return absl::OkStatus();
 }
 
-// An image id, or a reference in the one form that the store knows.
-absl::Status CheckImage(absl::string_view image) {
-  constexpr absl::string_view kField = "config.image.image";
-  BULKHEAD_RETURN_IF_ERROR(CheckName(kField, image, kMaxImageBytes));
-  if (LooksLikeImageId(image)) return absl::OkStatus();
-  capnp::MallocMessageBuilder message;
-  auto reference = message.initRoot<schema::ImageReference>();
-  BULKHEAD_RETURN_IF_ERROR(ParseReference(kField, image, reference));
-  if (FormatReference(reference) != image) return Refuse(kField, "the name is not normalised");
-  return absl::OkStatus();
-}
-
 absl::Status CheckEnvs(capnp::List<schema::KeyValue>::Reader envs) {
   constexpr absl::string_view kField = "config.envs";
   BULKHEAD_RETURN_IF_ERROR(CheckCount(kField, envs.size(), kMaxEnvs));
@@ -80,55 +64,6 @@ absl::Status CheckEnvs(capnp::List<schema::KeyValue>::Reader envs) {
     bytes += key.size() + value.size() + 2;
   }
   if (bytes > kMaxArgumentBytes) return Refuse(kField, "more than 1 MiB in all");
-  return absl::OkStatus();
-}
-
-absl::Status CheckMount(absl::string_view field, Mount::Reader mount) {
-  BULKHEAD_RETURN_IF_ERROR(
-      CheckPath(absl::StrCat(field, ".container_path"), View(mount.getContainerPath())));
-  if (mount.getContainerPath() == "/"_kj) {
-    return Refuse(absl::StrCat(field, ".container_path"), "must not be the root");
-  }
-  BULKHEAD_RETURN_IF_ERROR(CheckPath(absl::StrCat(field, ".host_path"), View(mount.getHostPath())));
-  if (!IsKnown(mount.getPropagation(), Mount::Propagation::BIDIRECTIONAL)) {
-    return Refuse(absl::StrCat(field, ".propagation"), "unknown");
-  }
-  if (!mount.getRecursiveReadOnly()) return absl::OkStatus();
-  if (!mount.getReadonly()) {
-    return Refuse(absl::StrCat(field, ".recursive_read_only"), "needs readonly");
-  }
-  // A mount that arrives later would be writable.
-  if (mount.getPropagation() != Mount::Propagation::PRIVATE) {
-    return Refuse(absl::StrCat(field, ".recursive_read_only"), "needs PROPAGATION_PRIVATE");
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckDevice(absl::string_view field, Device::Reader device) {
-  BULKHEAD_RETURN_IF_ERROR(
-      CheckPath(absl::StrCat(field, ".container_path"), View(device.getContainerPath())));
-  BULKHEAD_RETURN_IF_ERROR(
-      CheckPath(absl::StrCat(field, ".host_path"), View(device.getHostPath())));
-  std::string letters(View(device.getPermissions()));
-  std::sort(letters.begin(), letters.end());
-  const bool once = std::adjacent_find(letters.begin(), letters.end()) == letters.end();
-  if (letters.empty() || !once || letters.find_first_not_of("mrw") != std::string::npos) {
-    return Refuse(absl::StrCat(field, ".permissions"), "must be some of r, w and m");
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckMountsAndDevices(ContainerConfig::Reader config) {
-  BULKHEAD_RETURN_IF_ERROR(CheckCount("config.mounts", config.getMounts().size(), kMaxMounts));
-  for (size_t i = 0; i < config.getMounts().size(); ++i) {
-    BULKHEAD_RETURN_IF_ERROR(
-        CheckMount(absl::StrCat("config.mounts[", i, "]"), config.getMounts()[i]));
-  }
-  BULKHEAD_RETURN_IF_ERROR(CheckCount("config.devices", config.getDevices().size(), kMaxDevices));
-  for (size_t i = 0; i < config.getDevices().size(); ++i) {
-    BULKHEAD_RETURN_IF_ERROR(
-        CheckDevice(absl::StrCat("config.devices[", i, "]"), config.getDevices()[i]));
-  }
   return absl::OkStatus();
 }
 
@@ -186,30 +121,6 @@ bool IsCgroupFile(absl::string_view text) {
          });
 }
 
-absl::Status CheckResources(Resources::Reader resources) {
-  const std::string base = "config.linux.resources";
-  BULKHEAD_RETURN_IF_ERROR(CheckRanges(base, resources));
-  BULKHEAD_RETURN_IF_ERROR(CheckCpuset(base + ".cpuset_cpus", View(resources.getCpusetCpus())));
-  BULKHEAD_RETURN_IF_ERROR(CheckCpuset(base + ".cpuset_mems", View(resources.getCpusetMems())));
-  const auto limits = resources.getHugepageLimits();
-  BULKHEAD_RETURN_IF_ERROR(CheckCount(base + ".hugepage_limits", limits.size(), kMaxHugepageSizes));
-  for (size_t i = 0; i < limits.size(); ++i) {
-    if (!IsPageSize(View(limits[i].getPageSize()))) {
-      return Refuse(absl::StrCat(base, ".hugepage_limits[", i, "].page_size"),
-                    "must be a number with KB, MB or GB");
-    }
-  }
-  BULKHEAD_RETURN_IF_ERROR(
-      CheckMap(base + ".unified", resources.getUnified(), kMaxUnified, kMaxUnifiedBytes));
-  for (const auto entry : resources.getUnified()) {
-    if (!IsCgroupFile(View(entry.getKey()))) {
-      return Refuse(base + ".unified",
-                    absl::StrCat(View(entry.getKey()), " is not the name of a cgroup file"));
-    }
-  }
-  return absl::OkStatus();
-}
-
 // Working directory, log path and stop signal: what is neither a list nor a limit.
 absl::Status CheckScalars(ContainerConfig::Reader config) {
   if (config.getWorkingDir().size() != 0) {
@@ -234,10 +145,34 @@ absl::Status CheckArguments(absl::string_view field, capnp::List<capnp::Text>::R
   return CheckWords(field, arguments);
 }
 
+absl::Status CheckResources(absl::string_view field, Resources::Reader resources) {
+  const std::string base(field);
+  BULKHEAD_RETURN_IF_ERROR(CheckRanges(base, resources));
+  BULKHEAD_RETURN_IF_ERROR(CheckCpuset(base + ".cpuset_cpus", View(resources.getCpusetCpus())));
+  BULKHEAD_RETURN_IF_ERROR(CheckCpuset(base + ".cpuset_mems", View(resources.getCpusetMems())));
+  const auto limits = resources.getHugepageLimits();
+  BULKHEAD_RETURN_IF_ERROR(CheckCount(base + ".hugepage_limits", limits.size(), kMaxHugepageSizes));
+  for (size_t i = 0; i < limits.size(); ++i) {
+    if (!IsPageSize(View(limits[i].getPageSize()))) {
+      return Refuse(absl::StrCat(base, ".hugepage_limits[", i, "].page_size"),
+                    "must be a number with KB, MB or GB");
+    }
+  }
+  BULKHEAD_RETURN_IF_ERROR(
+      CheckMap(base + ".unified", resources.getUnified(), kMaxUnified, kMaxUnifiedBytes));
+  for (const auto entry : resources.getUnified()) {
+    if (!IsCgroupFile(View(entry.getKey()))) {
+      return Refuse(base + ".unified",
+                    absl::StrCat(View(entry.getKey()), " is not the name of a cgroup file"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckContainerConfig(ContainerConfig::Reader config) {
   BULKHEAD_RETURN_IF_ERROR(
       CheckName("config.metadata.name", View(config.getName()), kMaxNameBytes));
-  BULKHEAD_RETURN_IF_ERROR(CheckImage(View(config.getImage())));
+  BULKHEAD_RETURN_IF_ERROR(CheckImageName("config.image.image", View(config.getImage())));
   BULKHEAD_RETURN_IF_ERROR(CheckLine("config.image.user_specified_image",
                                      View(config.getUserSpecifiedImage()), kMaxImageBytes));
   BULKHEAD_RETURN_IF_ERROR(CheckWords("config.command", config.getCommand()));
@@ -247,8 +182,14 @@ absl::Status CheckContainerConfig(ContainerConfig::Reader config) {
   BULKHEAD_RETURN_IF_ERROR(CheckMountsAndDevices(config));
   BULKHEAD_RETURN_IF_ERROR(CheckLabels("config.labels", config.getLabels()));
   BULKHEAD_RETURN_IF_ERROR(CheckAnnotations("config.annotations", config.getAnnotations()));
-  BULKHEAD_RETURN_IF_ERROR(CheckResources(config.getResources()));
+  BULKHEAD_RETURN_IF_ERROR(CheckResources("config.linux.resources", config.getResources()));
   return CheckSecurityContext(config.getSecurity());
+}
+
+absl::Status CheckStreams(bool tty, bool in, bool out, bool err) {
+  if (!in && !out && !err) return Refuse("stdin", "one of stdin, stdout and stderr must be set");
+  if (tty && err) return Refuse("stderr", "a terminal has none of its own");
+  return absl::OkStatus();
 }
 
 }  // namespace bulkhead::validate

@@ -212,21 +212,99 @@ TEST(ContainerConfig, NamesThePower) {
       {"config.linux.security_context.readonly_paths[0]",
        [](auto c) { c.getSecurity().initReadonlyPaths(1).set(0, "proc"); }},
       {"config.linux.security_context.seccomp.profile_type",
-       [](auto c) {
-         c.getSecurity().getSeccomp().setType(static_cast<SecurityProfile::Type>(3));
-       }},
+       [](auto c) { c.getSecurity().getSeccomp().setType(static_cast<SecurityProfile::Type>(3)); }},
       {"config.linux.security_context.seccomp.localhost_ref",
        [](auto c) { c.getSecurity().getSeccomp().setLocalhostRef("/x"); }},
   };
   ExpectRefusals(table);
 }
 
-TEST(ContainerConfig, ASeccompProfileOfTheNodeIsForLater) {
-  const absl::Status status = CheckWith([](auto c) {
-    c.getSecurity().getSeccomp().setType(SecurityProfile::Type::LOCALHOST);
-  });
-  EXPECT_EQ(absl::StatusCode::kUnimplemented, status.code());
-  EXPECT_EQ(0u, status.message().find("config.linux.security_context.seccomp:"));
+TEST(ContainerConfig, V24ASeccompProfileOfTheNodeIsNamed) {
+  const auto check = [](const char* path) {
+    return CheckWith([path](auto c) {
+      c.getSecurity().getSeccomp().setType(SecurityProfile::Type::LOCALHOST);
+      c.getSecurity().getSeccomp().setLocalhostRef(path);
+    });
+  };
+  EXPECT_TRUE(check("/var/lib/kubelet/seccomp/a.json").ok());
+  for (const char* bad : {"", "a.json", "/a/../b.json", "/a//b.json", "/a\nb"}) {
+    EXPECT_EQ(absl::StatusCode::kInvalidArgument, check(bad).code()) << bad;
+    EXPECT_EQ(0u,
+              check(bad).message().find("config.linux.security_context.seccomp.localhost_ref:"));
+  }
+}
+
+// Requests at, under and over each limit, by the one function that both processes ask.
+TEST(ContainerConfig, V34ListsAreBoundedAtTheirLimits) {
+  struct Limit {
+    const char* field;
+    unsigned most;
+    std::function<void(ContainerConfig::Builder, unsigned)> fill;
+  };
+  const Limit limits[] = {
+      {"config.command", 4096, [](auto c, unsigned n) { c.initCommand(n); }},
+      {"config.args", 4096, [](auto c, unsigned n) { c.initArgs(n); }},
+      {"config.envs", 8192,
+       [](auto c, unsigned n) {
+         auto list = c.initEnvs(n);
+         for (auto entry : list) entry.setKey("A");
+       }},
+      {"config.mounts", 200,
+       [](auto c, unsigned n) {
+         auto list = c.initMounts(n);
+         for (auto mount : list) {
+           mount.setContainerPath("/a");
+           mount.setHostPath("/b");
+         }
+       }},
+      {"config.mounts", 32,
+       [](auto c, unsigned n) {
+         auto list = c.initMounts(n);
+         for (auto mount : list) {
+           mount.setContainerPath("/a");
+           mount.setImage("docker.io/library/busybox:latest");
+           mount.setReadonly(true);
+         }
+       }},
+      {"config.devices", 256,
+       [](auto c, unsigned n) {
+         auto list = c.initDevices(n);
+         for (auto device : list) {
+           device.setContainerPath("/dev/a");
+           device.setHostPath("/dev/b");
+           device.setPermissions("rw");
+         }
+       }},
+      {"config.CDI_devices", 64,
+       [](auto c, unsigned n) {
+         auto list = c.initCdiDevices(n);
+         for (unsigned i = 0; i < n; ++i) list.set(i, "vendor.com/class=device");
+       }},
+      {"config.labels", 256,
+       [](auto c, unsigned n) {
+         auto list = c.initLabels(n);
+         for (unsigned i = 0; i < n; ++i) list[i].setKey(std::to_string(i));
+       }},
+      {"config.linux.security_context.supplemental_groups", 65536,
+       [](auto c, unsigned n) { c.getSecurity().initSupplementalGroups(n); }},
+      {"config.linux.security_context.masked_paths", 1024,
+       [](auto c, unsigned n) {
+         auto list = c.getSecurity().initMaskedPaths(n);
+         for (unsigned i = 0; i < n; ++i) list.set(i, "/a");
+       }},
+      {"config.linux.resources.unified", 64,
+       [](auto c, unsigned n) {
+         auto list = c.getResources().initUnified(n);
+         for (unsigned i = 0; i < n; ++i) list[i].setKey("memory.x" + std::to_string(i));
+       }},
+  };
+  for (const Limit& limit : limits) {
+    const auto check = [&](unsigned n) { return CheckWith([&](auto c) { limit.fill(c, n); }); };
+    EXPECT_TRUE(check(limit.most - 1).ok()) << limit.field << check(limit.most - 1);
+    EXPECT_TRUE(check(limit.most).ok()) << limit.field << check(limit.most);
+    EXPECT_EQ(absl::StatusCode::kInvalidArgument, check(limit.most + 1).code()) << limit.field;
+    EXPECT_EQ(0u, check(limit.most + 1).message().find(limit.field)) << check(limit.most + 1);
+  }
 }
 
 absl::Status CheckArgv(const std::vector<std::string>& argv) {
@@ -241,10 +319,9 @@ absl::Status CheckArgv(const std::vector<std::string>& argv) {
 TEST(Arguments, AreBounded) {
   EXPECT_TRUE(CheckArgv({"sh", "-c", "", "a\nb"}).ok());
   EXPECT_TRUE(CheckArgv(std::vector<std::string>(4096, "x")).ok());
-  for (const auto& bad :
-       {std::vector<std::string>{}, std::vector<std::string>(4097, "x"),
-        std::vector<std::string>{std::string("a\0", 2)},
-        std::vector<std::string>(2, std::string(512 << 10, 'x'))}) {
+  for (const auto& bad : {std::vector<std::string>{}, std::vector<std::string>(4097, "x"),
+                          std::vector<std::string>{std::string("a\0", 2)},
+                          std::vector<std::string>(2, std::string(512 << 10, 'x'))}) {
     EXPECT_EQ(absl::StatusCode::kInvalidArgument, CheckArgv(bad).code());
     EXPECT_EQ(0u, CheckArgv(bad).message().find("cmd: "));
   }

@@ -10,6 +10,7 @@
 #include "security/policy/plugin_name.h"
 #include "security/policy/pod_ids.h"
 #include "security/policy/sysctl.h"
+#include "validate/container.h"
 #include "validate/text.h"
 
 namespace bulkhead::validate {
@@ -218,6 +219,8 @@ absl::Status CheckPodConfig(PodConfig::Reader config) {
   BULKHEAD_RETURN_IF_ERROR(CheckLabels("config.labels", config.getLabels()));
   BULKHEAD_RETURN_IF_ERROR(CheckAnnotations("config.annotations", config.getAnnotations()));
   BULKHEAD_RETURN_IF_ERROR(CheckCgroupParent(View(config.getCgroupParent())));
+  BULKHEAD_RETURN_IF_ERROR(CheckResources("config.linux.overhead", config.getOverhead()));
+  BULKHEAD_RETURN_IF_ERROR(CheckResources("config.linux.resources", config.getResources()));
   BULKHEAD_RETURN_IF_ERROR(CheckSysctls(config));
   BULKHEAD_RETURN_IF_ERROR(CheckNamespaces(config));
   return CheckHandler(View(config.getHandler()));

@@ -87,9 +87,8 @@ bool IsTag(absl::string_view text) {
 }
 
 bool IsHex(absl::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f');
-  });
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f'); });
 }
 
 // Whether what stands before the first slash is a registry, not part of a repository on the
@@ -218,6 +217,10 @@ std::string FormatDigestReference(schema::ImageReference::Reader reference,
                                   absl::string_view digest) {
   return absl::StrCat(View(reference.getRegistry()), "/", View(reference.getRepository()), "@",
                       kDigestPrefix, base::ToHex(digest));
+}
+
+bool IsRegistryName(absl::string_view text) {
+  return text.size() <= kMaxNameBytes && IsRegistry(text);
 }
 
 bool LooksLikeImageId(absl::string_view text) {

@@ -28,6 +28,9 @@ std::string FormatReference(schema::ImageReference::Reader reference);
 std::string FormatDigestReference(schema::ImageReference::Reader reference,
                                   absl::string_view digest);
 
+// Whether text is host[:port] as references name registries.
+bool IsRegistryName(absl::string_view text);
+
 // "sha256:" and 64 hex digits, or a prefix of 4 to 64 hex digits with or without "sha256:".
 bool LooksLikeImageId(absl::string_view text);
 

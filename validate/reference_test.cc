@@ -101,12 +101,18 @@ TEST(Reference, ChecksWhatAnotherProcessTyped) {
   EXPECT_TRUE(Check({"docker.io", "library/x", "latest", 0}).ok());
   EXPECT_TRUE(Check({"docker.io", "library/x", "", 32}).ok());
   const Typed bad[] = {
-      {"", "x", "t", 0},           {"docker.io", "", "t", 0},
-      {"docker.io", "x", "t", 0},  {"index.docker.io", "a/x", "t", 0},
-      {"docker.io", "a/x", "", 0}, {"docker.io", "a/x", "t", 31},
-      {"docker.io", "a/x", "", 33}, {"docker.io", "a/../x", "t", 0},
-      {"docker.io", "a/x", "/", 0}, {"host/a", "x", "t", 0},
-      {"http://h", "x", "t", 0},    {"docker.io", "/etc/x", "t", 0},
+      {"", "x", "t", 0},
+      {"docker.io", "", "t", 0},
+      {"docker.io", "x", "t", 0},
+      {"index.docker.io", "a/x", "t", 0},
+      {"docker.io", "a/x", "", 0},
+      {"docker.io", "a/x", "t", 31},
+      {"docker.io", "a/x", "", 33},
+      {"docker.io", "a/../x", "t", 0},
+      {"docker.io", "a/x", "/", 0},
+      {"host/a", "x", "t", 0},
+      {"http://h", "x", "t", 0},
+      {"docker.io", "/etc/x", "t", 0},
   };
   for (const Typed& typed : bad) {
     SCOPED_TRACE(absl::StrCat(typed.registry, "|", typed.repository, "|", typed.tag));

@@ -23,6 +23,7 @@ constexpr uint32_t kNoId = UINT32_MAX;  // what the kernel takes for "unchanged"
 constexpr size_t kMaxUsernameBytes = 255;
 constexpr size_t kMaxGroups = 65536;  // NGROUPS_MAX
 constexpr size_t kMaxPaths = 1024;
+constexpr size_t kMaxLabelBytes = 4096;
 
 std::string In(absl::string_view field) { return absl::StrCat(kBase, ".", field); }
 
@@ -32,6 +33,9 @@ absl::Status CheckCapabilities(SecurityContext::Reader security) {
   }
   if ((security.getDropCapabilities() & ~kAllCapabilities) != 0) {
     return Refuse(In("capabilities.drop_capabilities"), "unknown capability");
+  }
+  if ((security.getAmbientCapabilities() & ~kAllCapabilities) != 0) {
+    return Refuse(In("capabilities.add_ambient_capabilities"), "unknown capability");
   }
   return absl::OkStatus();
 }
@@ -99,12 +103,22 @@ absl::Status CheckSeccomp(SecurityContext::Reader security) {
     return Refuse(In("seccomp.profile_type"), "unknown");
   }
   if (seccomp.getType() == SecurityProfile::Type::LOCALHOST) {
-    return NotYet(In("seccomp"), "a seccomp profile of the node");
+    // Nothing here would mean no filter (V24).
+    return CheckPath(In("seccomp.localhost_ref"), View(seccomp.getLocalhostRef()));
   }
   if (seccomp.getLocalhostRef().size() != 0) {
     return Refuse(In("seccomp.localhost_ref"), "only with profile type Localhost");
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckMandatoryAccess(SecurityContext::Reader security) {
+  const auto label = security.getSelinux();
+  for (const auto part : {label.getUser(), label.getRole(), label.getType(), label.getLevel()}) {
+    BULKHEAD_RETURN_IF_ERROR(CheckLine(In("selinux_options"), View(part), kMaxLabelBytes));
+  }
+  return CheckLine(In("apparmor.localhost_ref"), View(security.getApparmorProfile()),
+                   kMaxLabelBytes);
 }
 
 }  // namespace
@@ -115,6 +129,7 @@ absl::Status CheckSecurityContext(SecurityContext::Reader security) {
   BULKHEAD_RETURN_IF_ERROR(CheckUser(security));
   BULKHEAD_RETURN_IF_ERROR(CheckPaths(In("masked_paths"), security.getMaskedPaths()));
   BULKHEAD_RETURN_IF_ERROR(CheckPaths(In("readonly_paths"), security.getReadonlyPaths()));
+  BULKHEAD_RETURN_IF_ERROR(CheckMandatoryAccess(security));
   return CheckSeccomp(security);
 }
 

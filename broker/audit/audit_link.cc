@@ -8,19 +8,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
+#include "ipc/audit_protocol.h"
 
 namespace bulkhead::broker {
 namespace {
 
-// As the auditor sends it (auditor/serve.h).
-struct Receipt {
-  uint64_t seq;
-  int32_t error;
-  int32_t zero;
-};
-static_assert(sizeof(Receipt) == 16);
-
-constexpr size_t kMaxRecordBytes = 64 << 10;
 constexpr size_t kMaxWaiting = 1024;
 
 }  // namespace
@@ -40,14 +32,13 @@ kj::Promise<void> AuditLink::Serve() {
 
 void AuditLink::Drain() {
   while (connected_) {
-    Receipt receipt;
+    ipc::AuditReceipt receipt;
     const ssize_t n = recv(socket_.get(), &receipt, sizeof(receipt), MSG_DONTWAIT);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) return;
     if (n != sizeof(receipt) || waiting_.empty()) return Disconnected();
     auto fulfiller = kj::mv(waiting_.front());
     waiting_.pop_front();
-    if (receipt.seq != 0) ++recorded_;
     fulfiller->fulfill(receipt.seq != 0 ? absl::OkStatus() : Fail(strerror(receipt.error)));
   }
 }
@@ -60,7 +51,6 @@ void AuditLink::Disconnected() {
 }
 
 absl::Status AuditLink::Fail(absl::string_view why) {
-  ++lost_;
   if (on_failure_ == OnFailure::kProceed) {
     base::Log(base::Severity::kError, "an audit record is lost", {{"why", why}});
     return absl::OkStatus();
@@ -75,7 +65,7 @@ kj::Promise<absl::Status> AuditLink::Record(capnp::MessageBuilder& record) {
   if (waiting_.size() >= kMaxWaiting) return Fail("too many records are under way");
   const kj::Array<capnp::word> words = capnp::messageToFlatArray(record);
   const kj::ArrayPtr<const kj::byte> bytes = words.asBytes();
-  if (bytes.size() > kMaxRecordBytes) return Fail("the record is too long");
+  if (bytes.size() > ipc::kMaxAuditRecordBytes) return Fail("the record is too long");
   // The socket holds hundreds of records; one that is full has an auditor that hangs.
   if (send(socket_.get(), bytes.begin(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
     return Fail(strerror(errno));

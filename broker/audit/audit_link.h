@@ -27,9 +27,6 @@ class AuditLink {
   // and where the failure may be passed over (which is logged); else UNAVAILABLE.
   kj::Promise<absl::Status> Record(capnp::MessageBuilder& record);
 
-  uint64_t recorded() const { return recorded_; }
-  uint64_t lost() const { return lost_; }
-
  private:
   void Drain();
   void Disconnected();
@@ -41,8 +38,6 @@ class AuditLink {
   bool connected_ = true;
   // One a record under way, in the order in which they were sent.
   std::deque<kj::Own<kj::PromiseFulfiller<absl::Status>>> waiting_;
-  uint64_t recorded_ = 0;
-  uint64_t lost_ = 0;
 };
 
 }  // namespace bulkhead::broker

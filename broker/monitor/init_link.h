@@ -8,8 +8,8 @@
 
 namespace bulkhead::broker {
 
-// The broker's connection to the first process of a pod's shared PID namespace. Its socket lies where monitors' do,
-// under the pod's id.
+// The broker's connection to the first process of a pod's shared PID namespace. Its socket lies
+// where monitors' do, under the pod's id.
 class InitLink {
  public:
   // Awaits its pidfd (5 s). UNAVAILABLE: it is not there.

@@ -62,9 +62,10 @@ std::shared_ptr<MonitorLink> MonitorLink::Ended() {
 }
 
 absl::StatusOr<std::shared_ptr<MonitorLink>> MonitorLink::Connect(Fiber& fiber,
-                                                                 const std::string& container_id,
-                                                                 ExitHandler on_exit) {
+                                                                  const std::string& container_id,
+                                                                  ExitHandler on_exit) {
   std::shared_ptr<MonitorLink> link(new MonitorLink());
+  link->name_ = container_id;
   BULKHEAD_ASSIGN_OR_RETURN(link->socket_, ConnectToMonitor(container_id));
   BULKHEAD_ASSIGN_OR_RETURN(link->writer_, base::Duplicate(link->socket_.get()));
   BULKHEAD_RETURN_IF_ERROR(
@@ -72,17 +73,18 @@ absl::StatusOr<std::shared_ptr<MonitorLink>> MonitorLink::Connect(Fiber& fiber,
   link->on_exit_ = std::move(on_exit);
   BULKHEAD_ASSIGN_OR_RETURN(bool done, link->TakeState(fiber, Soon()));
   if (!done) {
-    fiber.loop().Detach([link](Fiber& watcher) { link->Watch(watcher); });
+    fiber.loop().Stay([link](Fiber& watcher) { link->Watch(watcher); });
   }
   return link;
 }
 
 absl::Status MonitorLink::Request(Fiber& fiber,
-                                  std::function<void(schema::MonitorRequest::Builder)> fill) {
+                                  std::function<void(schema::MonitorRequest::Builder)> fill,
+                                  absl::Span<const int> fds) {
   if (!writer_) return absl::UnavailableError("the container's monitor is gone");
   capnp::MallocMessageBuilder message(16);
   fill(message.initRoot<schema::MonitorRequest>());
-  return ipc::Send(writer_.get(), message, {}, Soon(), fiber.waiter());
+  return ipc::Send(writer_.get(), message, fds, Soon(), fiber.waiter());
 }
 
 absl::StatusOr<bool> MonitorLink::TakeState(Fiber& fiber, base::Deadline deadline) {
@@ -95,16 +97,47 @@ absl::StatusOr<bool> MonitorLink::TakeState(Fiber& fiber, base::Deadline deadlin
   bool done = false;
   BULKHEAD_RETURN_IF_ERROR(ipc::Guarded([&] {
     auto state = answer.As<schema::MonitorState>();
-    running_ = state.getState() == schema::MonitorState::State::RUNNING;
+    NoteState(state);
     done = state.getState() == schema::MonitorState::State::EXITED;
     if (done) {
       Finish({.code = state.getExitCode(),
               .oom_killed = state.getOomKilled(),
-              .finished_at_ns = state.getFinishedAtNs()});
+              .finished_at_ns = state.getFinishedAtNs(),
+              .lost_log_bytes = state.getDroppedLogBytes()});
     }
     return absl::OkStatus();
   }));
   return done;
+}
+
+void MonitorLink::NoteState(schema::MonitorState::Reader state) {
+  running_ = state.getState() == schema::MonitorState::State::RUNNING;
+  reopened_ = state.getReopened();
+  refused_ = state.getRefused();
+  if (state.getDroppedLogBytes() > lost_log_bytes_) {
+    base::Log(base::Severity::kWarning, "output of a container is lost: its log cannot be written",
+              {{"container", name_}, {"bytes", state.getDroppedLogBytes()}});
+  }
+  lost_log_bytes_ = state.getDroppedLogBytes();
+  if (heard_.get() != nullptr) heard_->fulfill();
+}
+
+absl::Status MonitorLink::ReopenLog(Fiber& fiber, int log) {
+  auto held = reopening_.Acquire(fiber);
+  const uint32_t reopened = reopened_, refused = refused_;
+  BULKHEAD_RETURN_IF_ERROR(
+      Request(fiber, [](schema::MonitorRequest::Builder r) { r.setReopenLog(); }, {log}));
+  const base::Deadline deadline = Soon();
+  while (!exited_ && reopened_ == reopened && refused_ == refused) {
+    auto paf = kj::newPromiseAndFulfiller<void>();
+    heard_ = kj::mv(paf.fulfiller);
+    const bool heard = fiber.WaitFor(kj::mv(paf.promise), deadline.Remaining());
+    heard_ = nullptr;
+    if (!heard) return absl::DeadlineExceededError("the container's monitor does not answer");
+  }
+  if (reopened_ != reopened) return absl::OkStatus();
+  if (refused_ != refused) return absl::InternalError("the monitor refused the log file");
+  return absl::UnavailableError("the container has ended");
 }
 
 void MonitorLink::Watch(Fiber& fiber) {
@@ -119,6 +152,7 @@ void MonitorLink::Finish(const Exit& exit) {
   if (exited_) return;
   exited_ = true;
   running_ = false;
+  if (heard_.get() != nullptr) heard_->fulfill();
   // Given up before it is called: it holds the container, which holds this link.
   if (ExitHandler handler = std::move(on_exit_)) handler(exit);
   exit_fulfiller_->fulfill();
@@ -132,12 +166,24 @@ absl::Status MonitorLink::TellStarted(Fiber& fiber) {
   return Request(fiber, [](schema::MonitorRequest::Builder r) { r.setStarted(); });
 }
 
-// Until the monitor hangs up. Closing first, with an answer of its unread, would make it lose our word.
+absl::Status MonitorLink::Attach(Fiber& fiber, const Attached& wanted, int socket) {
+  const auto fill = [&wanted](schema::MonitorRequest::Builder request) {
+    auto attach = request.initAttach();
+    attach.setStdin(wanted.in);
+    attach.setStdout(wanted.out);
+    attach.setStderr(wanted.err);
+  };
+  return Request(fiber, fill, {&socket, 1});
+}
+
+// Until the monitor hangs up. Closing first, with an answer of its unread, would make it lose our
+// word.
 void MonitorLink::AwaitEnd(Fiber& fiber) {
   if (!socket_) return;
   base::UniqueFd socket = std::move(socket_);  // nobody else may read it now
   base::Deadline deadline = Soon();
-  while (ipc::Receive(socket.get(), ipc::Limits{.max_bytes = 4096}, deadline, fiber.waiter()).ok()) {
+  while (
+      ipc::Receive(socket.get(), ipc::Limits{.max_bytes = 4096}, deadline, fiber.waiter()).ok()) {
   }
   writer_.Reset();
   pidfd_.Reset();

@@ -2,6 +2,7 @@
 #include "base/status.h"
 #include "broker/network/network.h"
 #include "broker/network/plugins.h"
+#include "broker/plan/pod_cgroup.h"
 #include "validate/network.h"
 #include "validate/text.h"
 
@@ -13,15 +14,16 @@ constexpr size_t kMaxResultBytes = 64 << 10;
 // More than any chain has: until ADD has told, each plugin may have left something.
 constexpr uint16_t kAllPlugins = UINT16_MAX;
 
-absl::Status FillCapabilities(const Broker& broker, schema::PodConfig::Reader config,
+absl::Status FillCapabilities(const Broker& broker, schema::Pod::Reader pod,
                               schema::NetworkCapabilities::Builder out) {
+  auto config = pod.getConfig();
   BULKHEAD_ASSIGN_OR_RETURN(validate::NetworkWishes wishes,
                             validate::ReadNetworkWishes(config, broker.config));
   out.setPortMappings(config.getPortMappings());
   out.setDnsServers(config.getDnsServers());
   out.setDnsSearches(config.getDnsSearches());
   out.setDnsOptions(config.getDnsOptions());
-  out.setCgroupPath(config.getCgroupParent());
+  out.setCgroupPath(PathOfPodCgroup(pod.getCgroup().cStr()));
   out.setIngressBitsPerSecond(wishes.ingress_bits_per_second);
   out.setEgressBitsPerSecond(wishes.egress_bits_per_second);
   auto ips = out.initIps(wishes.ips.size());
@@ -49,7 +51,7 @@ absl::StatusOr<AttachmentPtr> NewAttachment(const Broker& broker, schema::Pod::R
   record.setConfiguration(
       kj::StringPtr(network.document.data(), network.document.size()).asBytes());
   record.setAttempted(kAllPlugins);
-  BULKHEAD_RETURN_IF_ERROR(FillCapabilities(broker, config, record.initCapabilities()));
+  BULKHEAD_RETURN_IF_ERROR(FillCapabilities(broker, pod, record.initCapabilities()));
   return attachment;
 }
 

@@ -3,9 +3,17 @@
 #include "base/status.h"
 #include "broker/monitor/init_link.h"
 #include "broker/operations/container.h"
+#include "broker/operations/container_request.h"
+#include "broker/operations/image.h"
+#include "broker/operations/image_trust.h"
 #include "broker/operations/launch.h"
+#include "broker/operations/layer_mounts.h"
+#include "broker/operations/node_config.h"
 #include "broker/plan/container_spec.h"
+#include "broker/plan/mounts.h"
+#include "broker/plan/runtime_choice.h"
 #include "broker/spawner/worker.h"
+#include "schema/worker/copyup.capnp.h"
 #include "schema/worker/launch.capnp.h"
 #include "schema/worker/mount.capnp.h"
 #include "schema/worker/user.capnp.h"
@@ -24,6 +32,8 @@ struct Parts {
   base::UniqueFd rootfs;
   std::vector<base::UniqueFd> volumes;
   Record<schema::UserIds> user;
+  NodeConfig node;
+  std::vector<std::string> own_volumes;
 };
 
 absl::StatusOr<std::string> JoinExisting(const ContainerPtr& container,
@@ -47,6 +57,7 @@ ContainerPtr NewContainer(Broker& broker, const PodObject& pod,
   record.setId(container->id);
   record.setPodId(pod.id);
   record.setConfig(config);
+  record.setResources(config.getResources());
   record.setState(schema::Container::State::UNKNOWN);
   record.setImageId(image.getId());
   record.setImageRef(image.getRepoDigests().size() > 0 ? image.getRepoDigests()[0] : image.getId());
@@ -55,28 +66,29 @@ ContainerPtr NewContainer(Broker& broker, const PodObject& pod,
   record.setCreatedAtNs(WallClockNs());
   record.setBootId(kj::StringPtr(broker.boot_id.data(), broker.boot_id.size()).asBytes());
   record.setLayers(image.getConfig().getDiffIds());
-  record.setCgroup(PlanCgroup(broker.config, pod.record.read().getConfig(), container->id));
+  FillImageMounts(broker, config, record);
+  record.setCgroup(PlanCgroup(pod.record.read(), container->id));
   int signal = config.getStopSignal();
   if (signal == 0) signal = ParseSignal(image.getConfig().getStopSignal().cStr());
   record.setStopSignal(signal == 0 ? SIGTERM : signal);
   return container;
 }
 
-absl::StatusOr<Crew> GatherCrew(Fiber& fiber, Broker& broker, size_t volumes) {
+absl::StatusOr<Crew> GatherCrew(Fiber& fiber, Broker& broker) {
   Crew crew;
-  BULKHEAD_ASSIGN_OR_RETURN(crew.mount,
-                            Worker::Begin(fiber, broker.spawner, security::Kind::kMount,
-                                          {.result = {.max_fds = static_cast<int>(volumes) + 1}}));
+  BULKHEAD_ASSIGN_OR_RETURN(crew.mount, Worker::Begin(fiber, broker.spawner, security::Kind::kMount,
+                                                      {.result = {.max_fds = ipc::kMaxFds}}));
   BULKHEAD_ASSIGN_OR_RETURN(crew.user, Worker::Begin(fiber, broker.spawner, security::Kind::kUser));
   BULKHEAD_ASSIGN_OR_RETURN(crew.launch,
                             Worker::Begin(fiber, broker.spawner, security::Kind::kLaunch));
   return crew;
 }
 
-absl::Status MountParts(Fiber& fiber, Worker& worker, const ContainerObject& container,
-                        schema::Pod::Reader pod, Parts* parts) {
+absl::Status MountParts(Fiber& fiber, Broker& broker, Worker& worker,
+                        const ContainerObject& container, schema::Pod::Reader pod, Parts* parts) {
   auto record = container.record.read();
-  auto mounts = record.getConfig().getMounts();
+  size_t mounts =
+      CountMounts(record.getConfig(), parts->node.cdi.read(), parts->own_volumes.size());
   capnp::MallocMessageBuilder message;
   auto job = message.initRoot<schema::MountJob>();
   job.setContainerId(container.id);
@@ -85,25 +97,35 @@ absl::Status MountParts(Fiber& fiber, Worker& worker, const ContainerObject& con
     job.setPodId(pod.getId());
     job.setIdMapping(pod.getIdMapping());
   }
-  auto volumes = job.initVolumes(mounts.size());
-  for (unsigned i = 0; i < mounts.size(); ++i) {
-    volumes[i].setHostPath(mounts[i].getHostPath());
-    volumes[i].setReadOnly(mounts[i].getReadonly());
-    volumes[i].setRecursiveReadOnly(mounts[i].getRecursiveReadOnly());
-    volumes[i].setIdMapped(mounts[i].getIdMapping().getLength() > 0);
-    volumes[i].setRecursive(true);
-    volumes[i].setCreateDirectory(true);
-  }
-  BULKHEAD_RETURN_IF_ERROR(worker.Give(fiber, message));
+  FillMounts(record, parts->node.cdi.read(), parts->own_volumes.size(), job);
+  const std::vector<int> shared = ShareLayerMounts(broker, mounts, job);
+  BULKHEAD_RETURN_IF_ERROR(worker.Give(fiber, message, shared));
   return worker.Finish<schema::MountResult>(
-      fiber, [&](schema::MountResult::Reader, std::vector<base::UniqueFd>& fds) {
-        if (fds.size() != mounts.size() + 1) {
+      fiber, [&](schema::MountResult::Reader result, std::vector<base::UniqueFd>& fds) {
+        const size_t asked = mounts + 1;
+        if (fds.size() != asked + result.getNewMounts().size()) {
           return absl::InternalError("mount: not as many mounts as asked for");
         }
         parts->rootfs = std::move(fds[0]);
-        for (size_t i = 1; i < fds.size(); ++i) parts->volumes.push_back(std::move(fds[i]));
+        for (size_t i = 1; i < asked; ++i) parts->volumes.push_back(std::move(fds[i]));
+        KeepLayerMounts(broker, record.getLayers(), result, absl::MakeSpan(fds).subspan(asked));
         return absl::OkStatus();
       });
+}
+
+// The container's own volumes begin with what the image has at their places.
+absl::Status FillOwnVolumes(Fiber& fiber, Broker& broker, const Parts& parts) {
+  if (parts.own_volumes.empty()) return absl::OkStatus();
+  capnp::MallocMessageBuilder message;
+  auto paths = message.initRoot<schema::CopyupJob>().initPaths(parts.own_volumes.size());
+  for (size_t i = 0; i < parts.own_volumes.size(); ++i) paths.set(i, parts.own_volumes[i]);
+  std::vector<int> fds = {parts.rootfs.get()};
+  for (size_t i = parts.volumes.size() - parts.own_volumes.size(); i < parts.volumes.size(); ++i) {
+    fds.push_back(parts.volumes[i].get());
+  }
+  BULKHEAD_ASSIGN_OR_RETURN(
+      auto worker, Worker::Start(fiber, broker.spawner, security::Kind::kCopyup, message, fds));
+  return base::Annotate(worker->Finish<schema::CopyupResult>(fiber), "image: VOLUME");
 }
 
 absl::Status ResolveUser(Fiber& fiber, Worker& worker, schema::ContainerConfig::Reader config,
@@ -168,6 +190,7 @@ absl::Status Launch(Fiber& fiber, Broker& broker, Worker& worker, const Containe
       fiber, [&](schema::LaunchResult::Reader result, std::vector<base::UniqueFd>&) {
         auto digest = result.getConfigDigest().getBytes();
         container->config_digest.assign(digest.begin(), digest.end());
+        container->record.edit().setPid(result.getPid());
         return absl::OkStatus();
       }));
   TimedStep step = fiber.Step("monitor: first answer");
@@ -175,18 +198,23 @@ absl::Status Launch(Fiber& fiber, Broker& broker, Worker& worker, const Containe
 }
 
 absl::Status BuildContainer(Fiber& fiber, Broker& broker, const PodObject& pod,
-                            const ContainerPtr& container, schema::ImageConfig::Reader image) {
+                            const ContainerPtr& container, schema::ImageConfig::Reader image,
+                            Parts parts) {
   auto config = container->record.read().getConfig();
-  BULKHEAD_ASSIGN_OR_RETURN(Crew crew, GatherCrew(fiber, broker, config.getMounts().size()));
-  Parts parts;
-  BULKHEAD_RETURN_IF_ERROR(MountParts(fiber, *crew.mount, *container, pod.record.read(), &parts));
+  BULKHEAD_ASSIGN_OR_RETURN(Crew crew, GatherCrew(fiber, broker));
+  BULKHEAD_RETURN_IF_ERROR(
+      MountParts(fiber, broker, *crew.mount, *container, pod.record.read(), &parts));
   BULKHEAD_RETURN_IF_ERROR(ResolveUser(fiber, *crew.user, config, image, &parts));
+  BULKHEAD_RETURN_IF_ERROR(FillOwnVolumes(fiber, broker, parts));
   ContainerInputs inputs = {.container_id = container->id,
                             .pod = pod.record.read(),
                             .config = config,
                             .image = image,
                             .user = parts.user.read(),
-                            .node = broker.config};
+                            .node = broker.config,
+                            .cdi = parts.node.cdi.read(),
+                            .seccomp = parts.node.seccomp.read(),
+                            .own_volumes = parts.own_volumes};
   BULKHEAD_RETURN_IF_ERROR(PlanContainer(inputs, container->spec.edit()));
   container->record.edit().setUser(parts.user.read());
   container->record.edit().setLogPath(container->spec.read().getLogPath());
@@ -200,26 +228,33 @@ absl::Status BuildContainer(Fiber& fiber, Broker& broker, const PodObject& pod,
 }  // namespace
 
 absl::StatusOr<std::string> CreateContainer(Fiber& fiber, Broker& broker, const std::string& pod_id,
-                                            schema::ContainerConfig::Reader config) {
+                                            schema::ContainerConfig::Reader config,
+                                            schema::PodIdentity::Reader meant) {
   BULKHEAD_RETURN_IF_ERROR(validate::CheckContainerConfig(config));
   BULKHEAD_ASSIGN_OR_RETURN(PodPtr pod, broker.state.FindPod(pod_id));
   auto held_pod = pod->mutex.Acquire(fiber);
   if (pod->phase != Phase::kActive || pod->record.read().getState() != schema::Pod::State::READY) {
     return absl::FailedPreconditionError(absl::StrCat("pod sandbox ", pod->id, ": is not ready"));
   }
+  BULKHEAD_RETURN_IF_ERROR(CheckIdentity(pod->record.read().getConfig(), meant));
   BULKHEAD_RETURN_IF_ERROR(CheckMappings(pod->record.read(), config));
   if (ContainerPtr existing = broker.state.FindContainerByKey(ContainerKey(pod->id, config))) {
     return JoinExisting(existing, config);
   }
-  const Record<schema::Image>* found = broker.state.FindImage(config.getImage().cStr());
-  if (found == nullptr) {
-    return absl::NotFoundError(
-        absl::StrCat("config.image: ", config.getImage().cStr(), ": not present on the node"));
-  }
-  Record<schema::Image> image(found->read());  // a copy: the store may change while we wait
+  Parts parts;
   BULKHEAD_ASSIGN_OR_RETURN(
-      RuntimeChoice runtime,
-      ChooseRuntime(broker.config, pod->record.read().getConfig().getHandler().cStr()));
+      parts.node, ReadNodeConfig(fiber, broker, config, PlanCapabilities(config.getSecurity())));
+  BULKHEAD_ASSIGN_OR_RETURN(const Record<schema::Image>* found, CheckImages(broker, config));
+  Record<schema::Image> image(found->read());  // a copy: the store may change while we wait
+  BULKHEAD_RETURN_IF_ERROR(CheckLayersUsable(broker, image.read()));
+  BULKHEAD_RETURN_IF_ERROR(CheckMayRun(fiber, broker, image.read().getId().cStr(),
+                                       config.getImage().cStr(),
+                                       config.getUserSpecifiedImage().cStr()));
+  BULKHEAD_ASSIGN_OR_RETURN(RuntimeChoice runtime, ChooseFor(broker, *pod, config, image.read()));
+  BULKHEAD_RETURN_IF_ERROR(
+      CheckRuntimeKnows(broker.config, runtime.name, parts.node.seccomp.read()));
+  BULKHEAD_ASSIGN_OR_RETURN(
+      parts.own_volumes, PlanOwnVolumes(config, parts.node.cdi.read(), image.read().getConfig()));
 
   ContainerPtr container = NewContainer(broker, *pod, config, image.read(), runtime);
   auto held = container->mutex.Acquire(fiber);
@@ -227,7 +262,8 @@ absl::StatusOr<std::string> CreateContainer(Fiber& fiber, Broker& broker, const 
     TimedStep step = fiber.Step("database: intent");
     BULKHEAD_RETURN_IF_ERROR(broker.state.Save(container));
   }
-  absl::Status built = BuildContainer(fiber, broker, *pod, container, image.read().getConfig());
+  absl::Status built =
+      BuildContainer(fiber, broker, *pod, container, image.read().getConfig(), std::move(parts));
   if (!built.ok()) {
     fiber.BeginUndo();
     absl::Status undone = DestroyContainer(fiber, broker, container);

@@ -64,15 +64,18 @@ void KillUnwatched(Fiber& fiber, Broker& broker, const ContainerObject& containe
             {{"container", container.id}, {"why", killed.message()}});
 }
 
-void StoreExit(Fiber& fiber, Broker& broker, const ContainerPtr& container) {
-  if (container->phase != Phase::kActive) return;
-  if (absl::Status saved = broker.state.Save(container); !saved.ok()) {
-    // Not acknowledged: the monitor keeps the code for the next broker.
-    base::Log(base::Severity::kError, "could not store an exit code",
-              {{"container", container->id}, {"why", saved.message()}});
-    return;
-  }
-  if (container->monitor != nullptr) container->monitor->Acknowledge(fiber).IgnoreError();
+// False where it is not stored: the monitor then keeps the code for the next broker.
+bool StoreExit(Broker& broker, const ContainerPtr& container) {
+  if (container->phase != Phase::kActive) return false;
+  absl::Status saved = broker.state.Save(container);
+  if (saved.ok()) return true;
+  base::Log(base::Severity::kError, "could not store an exit code",
+            {{"container", container->id}, {"why", saved.message()}});
+  return false;
+}
+
+void ReleaseMonitor(Fiber& fiber, const ContainerObject& container) {
+  if (container.monitor != nullptr) container.monitor->Acknowledge(fiber).IgnoreError();
 }
 
 }  // namespace
@@ -90,10 +93,13 @@ absl::Status StartContainer(Fiber& fiber, Broker& broker, const std::string& id)
   auto job = message.initRoot<schema::LaunchJob>();
   FillLaunch(broker, *container, job);
   job.setStart();
-  BULKHEAD_ASSIGN_OR_RETURN(
-      auto worker, Worker::Start(fiber, broker.spawner, security::Kind::kLaunch, message));
-  BULKHEAD_RETURN_IF_ERROR(worker->Finish<schema::LaunchResult>(fiber));
+  BULKHEAD_ASSIGN_OR_RETURN(auto worker,
+                            Worker::Start(fiber, broker.spawner, security::Kind::kLaunch, message));
   container->record.edit().setStartedAtNs(begun_ns);
+  if (absl::Status started = worker->Finish<schema::LaunchResult>(fiber); !started.ok()) {
+    container->record.edit().setStartedAtNs(0);
+    return started;
+  }
   // A short-lived container may have ended, and been recorded, before we come to say that it runs.
   if (container->record.read().getState() == ContainerState::CREATED) {
     container->record.edit().setState(ContainerState::RUNNING);
@@ -117,8 +123,8 @@ absl::Status StopContainer(Fiber& fiber, Broker& broker, const std::string& id,
   if (container->phase != Phase::kActive || !HasProcess(*container)) return absl::OkStatus();
   bool running = container->record.read().getState() == ContainerState::RUNNING;
   if (running && grace > absl::ZeroDuration()) {
-    BULKHEAD_RETURN_IF_ERROR(SendSignal(fiber, broker, *container,
-                                        container->record.read().getStopSignal(), false));
+    BULKHEAD_RETURN_IF_ERROR(
+        SendSignal(fiber, broker, *container, container->record.read().getStopSignal(), false));
     if (container->monitor != nullptr && container->monitor->WaitForExit(fiber, grace)) {
       return absl::OkStatus();
     }
@@ -133,11 +139,12 @@ absl::Status KillContainer(Fiber& fiber, Broker& broker, const ContainerPtr& con
 
 absl::Status WatchContainer(Fiber& fiber, Broker& broker, const ContainerPtr& container) {
   auto on_exit = [&broker, container](const MonitorLink::Exit& exit) {
-    // In memory at once, so that whoever waits for the end finds it there; on disk by an operation of its own.
+    // At once, before anybody can read it: what was once seen must be there after a restart too.
     if (!NoteExit(*container, exit)) return;
-    broker.loop.Detach([&broker, container, lost = exit.lost](Fiber& recorder) {
+    const bool stored = StoreExit(broker, container);
+    broker.loop.Detach([&broker, container, stored, lost = exit.lost](Fiber& recorder) {
       if (lost) KillUnwatched(recorder, broker, *container);
-      StoreExit(recorder, broker, container);
+      if (stored) ReleaseMonitor(recorder, *container);
     });
   };
   BULKHEAD_ASSIGN_OR_RETURN(container->monitor,
@@ -148,7 +155,7 @@ absl::Status WatchContainer(Fiber& fiber, Broker& broker, const ContainerPtr& co
 void EndUnwatched(Fiber& fiber, Broker& broker, const ContainerPtr& container) {
   KillUnwatched(fiber, broker, *container);
   NoteExit(*container, {.lost = true});
-  StoreExit(fiber, broker, container);
+  if (StoreExit(broker, container)) ReleaseMonitor(fiber, *container);
 }
 
 bool NoteExit(ContainerObject& container, const MonitorLink::Exit& exit) {
@@ -157,6 +164,7 @@ bool NoteExit(ContainerObject& container, const MonitorLink::Exit& exit) {
   record.setState(ContainerState::EXITED);
   record.setExitCode(exit.lost ? 255 : exit.code);
   record.setFinishedAtNs(exit.finished_at_ns > 0 ? exit.finished_at_ns : WallClockNs());
+  record.setLostLogBytes(exit.lost_log_bytes);
   record.setReason(exit.lost         ? "MonitorLost"
                    : exit.oom_killed ? "OOMKilled"
                    : exit.code == 0  ? "Completed"

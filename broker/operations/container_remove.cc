@@ -2,6 +2,7 @@
 #include "broker/operations/container.h"
 #include "broker/operations/image.h"
 #include "broker/operations/launch.h"
+#include "broker/operations/layer_mounts.h"
 #include "broker/operations/remove.h"
 #include "broker/spawner/worker.h"
 
@@ -13,8 +14,8 @@ absl::Status DeleteFromRuntime(Fiber& fiber, Broker& broker, const ContainerObje
   auto job = message.initRoot<schema::LaunchJob>();
   FillLaunch(broker, container, job);
   job.setDelete();
-  BULKHEAD_ASSIGN_OR_RETURN(
-      auto worker, Worker::Start(fiber, broker.spawner, security::Kind::kLaunch, message));
+  BULKHEAD_ASSIGN_OR_RETURN(auto worker,
+                            Worker::Start(fiber, broker.spawner, security::Kind::kLaunch, message));
   return worker->Finish<schema::LaunchResult>(fiber);
 }
 
@@ -35,6 +36,7 @@ absl::Status DestroyContainer(Fiber& fiber, Broker& broker, const ContainerPtr& 
   BULKHEAD_RETURN_IF_ERROR(RemoveContainerFiles(fiber, *remover, container->id));
   RemoveMonitorSocket(container->id);
   BULKHEAD_RETURN_IF_ERROR(broker.state.Forget(container));
+  DropLayerMounts(broker, container->record.read().getLayers());
   return CollectLayers(fiber, broker);
 }
 

@@ -5,12 +5,21 @@
 #include "absl/status/statusor.h"
 #include "broker/broker.h"
 #include "broker/operations/layer.h"
+#include "schema/common.capnp.h"
 #include "schema/worker/manifest.capnp.h"
 
 namespace bulkhead::broker {
 
-// Has a worker without power hash and parse a manifest, an index or a configuration. said: the media type that its
-// descriptor or the registry gave.
+// A manifest, an index or an image's configuration.
+struct Document {
+  int fd = -1;
+  uint64_t offset = 0;
+  uint64_t size = 0;
+  std::string digest;  // of it, 32 bytes; empty: not known
+};
+
+// Has a worker without power hash and parse a manifest, an index or a configuration. said: the
+// media type that its descriptor or the registry gave.
 absl::StatusOr<Record<schema::ManifestResult>> ParseDocument(
     Fiber& fiber, Broker& broker, const Document& document, schema::ManifestJob::Kind kind,
     schema::Descriptor::MediaType said = schema::Descriptor::MediaType::UNKNOWN);

@@ -1,20 +1,17 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/unique_fd.h"
 #include "broker/broker.h"
+#include "broker/operations/kept_blob.h"
+#include "broker/pull.h"
 #include "schema/common.capnp.h"
-#include "schema/image.capnp.h"
 
 namespace bulkhead::broker {
-
-// One pull under way: whose registry and repository are asked.
-struct Pull {
-  schema::ImageReference::Reader reference;  // lives longer
-};
 
 // One thing to fetch from a registry.
 struct Wanted {
@@ -26,13 +23,20 @@ struct Wanted {
 // What came; read-only.
 struct FetchedFile {
   base::UniqueFd fd;
+  IngestName name;
   uint64_t size = 0;
   schema::Descriptor::MediaType media_type = schema::Descriptor::MediaType::UNKNOWN;
 };
 
-// Has a worker fetch them from the pull's registry and repository, into files that have no name. What they hold is
-// not verified; but the worker has ended, so nobody can change them any more.
+// Called with the files once a worker has begun to write to them.
+using FetchBegun = std::function<void(const std::vector<FetchedFile>&)>;
+
+// CANCELLED where the pull is or becomes abandoned, DEADLINE_EXCEEDED after the pull's own
+// deadline, which is checked with every call. Has a worker fetch them from the pull's registry and
+// repository, into files that go with their names, unless kept. What they hold is not verified; but the worker has
+// ended, so nobody can change them any more.
 absl::StatusOr<std::vector<FetchedFile>> Fetch(Fiber& fiber, Broker& broker, Pull& pull,
-                                               const std::vector<Wanted>& wanted);
+                                               const std::vector<Wanted>& wanted,
+                                               const FetchBegun& begun = nullptr);
 
 }  // namespace bulkhead::broker

@@ -5,7 +5,10 @@
 #include "broker/operations/document.h"
 #include "broker/operations/image.h"
 #include "broker/operations/image_record.h"
+#include "broker/operations/image_trust.h"
+#include "broker/operations/kept_blob.h"
 #include "broker/operations/layer.h"
+#include "broker/operations/signatures.h"
 #include "broker/spawner/worker.h"
 #include "schema/worker/import.capnp.h"
 #include "validate/reference.h"
@@ -25,9 +28,9 @@ Document DocumentAt(int archive, Section::Reader section) {
 absl::StatusOr<Record<schema::ImportResult>> FindImages(Fiber& fiber, Broker& broker, int archive) {
   capnp::MallocMessageBuilder message;
   message.initRoot<schema::ImportJob>().setArchitecture(kArchitecture);
-  BULKHEAD_ASSIGN_OR_RETURN(auto worker, Worker::Start(fiber, broker.spawner,
-                                                       security::Kind::kImport, message,
-                                                       {archive}));
+  BULKHEAD_ASSIGN_OR_RETURN(
+      auto worker,
+      Worker::Start(fiber, broker.spawner, security::Kind::kImport, message, {archive}));
   Record<schema::ImportResult> found;
   BULKHEAD_RETURN_IF_ERROR(worker->Finish<schema::ImportResult>(
       fiber, [&](schema::ImportResult::Reader result, std::vector<base::UniqueFd>&) {
@@ -37,47 +40,110 @@ absl::StatusOr<Record<schema::ImportResult>> FindImages(Fiber& fiber, Broker& br
   return found;
 }
 
-// Names as the archive gives them, or the one that was asked for.
-absl::StatusOr<ImageNames> NamesOf(schema::ImportResult::Image::Reader image,
-                                   schema::ImageReference::Reader asked,
-                                   const std::string& manifest_digest) {
-  ImageNames names;
-  auto add = [&](schema::ImageReference::Reader reference) {
-    if (reference.getTag().size() > 0) names.tags.push_back(validate::FormatReference(reference));
-    if (!manifest_digest.empty()) {
-      names.digests.push_back(validate::FormatDigestReference(reference, manifest_digest));
-    }
-  };
+using References = std::vector<Record<schema::ImageReference>>;
+
+// As the archive names the image, or as was asked for.
+absl::StatusOr<References> ReferencesOf(schema::ImportResult::Image::Reader image,
+                                        schema::ImageReference::Reader asked) {
+  References references;
   if (asked.getRepository().size() > 0) {
     BULKHEAD_RETURN_IF_ERROR(validate::CheckReference("name", asked));
-    add(asked);
-    return names;
+    references.emplace_back(asked);
+    return references;
   }
   for (auto tag : image.getRepoTags()) {
-    capnp::MallocMessageBuilder message;
-    auto reference = message.initRoot<schema::ImageReference>();
-    BULKHEAD_RETURN_IF_ERROR(validate::ParseReference("archive's name", tag.cStr(), reference));
-    add(reference.asReader());
+    Record<schema::ImageReference> reference;
+    BULKHEAD_RETURN_IF_ERROR(
+        validate::ParseReference("archive's name", tag.cStr(), reference.edit()));
+    references.push_back(std::move(reference));
+  }
+  return references;
+}
+
+// All signatures that the archive holds; which image they are for is for them to say.
+absl::StatusOr<std::vector<SignatureSet>> ArchiveSignatures(Fiber& fiber, Broker& broker,
+                                                            int archive,
+                                                            schema::ImportResult::Reader found) {
+  std::vector<SignatureSet> sets;
+  for (auto signatures : found.getSignatures()) {
+    BULKHEAD_ASSIGN_OR_RETURN(
+        auto parsed, ParseDocument(fiber, broker, DocumentAt(archive, signatures.getManifest()),
+                                   schema::ManifestJob::Kind::SIGNATURES));
+    std::vector<Document> payloads;
+    for (auto payload : signatures.getPayloads()) payloads.push_back(DocumentAt(archive, payload));
+    auto set = MakeSignatureSet(parsed.read().getSignatures(), payloads);
+    if (set.ok()) sets.push_back(*std::move(set));
+  }
+  if (sets.empty()) return absl::NotFoundError("the archive holds no signature");
+  return sets;
+}
+
+struct Archive {
+  int fd;
+  schema::ImportResult::Reader found;
+};
+
+// The digest of the index that the manifest was chosen from, empty where there is none: the index
+// counts only if it names this manifest for this machine.
+absl::StatusOr<std::string> IndexDigest(Fiber& fiber, Broker& broker, const Archive& archive,
+                                        schema::ImportResult::Image::Reader image,
+                                        const std::string& manifest_digest) {
+  if (image.getIndex().getSize() == 0) return std::string();
+  BULKHEAD_ASSIGN_OR_RETURN(auto index,
+                            ParseDocument(fiber, broker, DocumentAt(archive.fd, image.getIndex()),
+                                          schema::ManifestJob::Kind::MANIFEST_OR_INDEX));
+  if (!index.read().isChosen() ||
+      DigestBytes(index.read().getChosen().getDigest()) != manifest_digest) {
+    return absl::InvalidArgumentError("archive: the index names another manifest");
+  }
+  return DigestBytes(index.read().getDigest());
+}
+
+// The names under which the policy lets the image come, with the signatures that it asks for.
+absl::StatusOr<ImageNames> NamesOf(Fiber& fiber, Broker& broker, const Archive& archive,
+                                   schema::ImportResult::Image::Reader image,
+                                   const References& references,
+                                   const std::string& manifest_digest) {
+  ImageNames names;
+  BULKHEAD_ASSIGN_OR_RETURN(std::string index_digest,
+                            IndexDigest(fiber, broker, archive, image, manifest_digest));
+  for (const Record<schema::ImageReference>& reference : references) {
+    BULKHEAD_ASSIGN_OR_RETURN(
+        auto evidence, RequireSignature(fiber, broker, reference.read(),
+                                        {index_digest, manifest_digest}, [&](const std::string&) {
+                                          return ArchiveSignatures(fiber, broker, archive.fd,
+                                                                   archive.found);
+                                        }));
+    if (evidence.has_value()) names.evidence.push_back(*std::move(evidence));
+    if (reference.read().getTag().size() > 0) {
+      names.tags.push_back(validate::FormatReference(reference.read()));
+    }
+    if (!manifest_digest.empty()) {
+      names.digests.push_back(validate::FormatDigestReference(reference.read(), manifest_digest));
+    }
   }
   return names;
 }
 
-absl::StatusOr<std::string> ImportOne(Fiber& fiber, Broker& broker, int archive,
+absl::StatusOr<std::string> ImportOne(Fiber& fiber, Broker& broker, const Archive& archive,
                                       schema::ImportResult::Image::Reader image,
                                       schema::ImageReference::Reader asked) {
+  BULKHEAD_ASSIGN_OR_RETURN(References references, ReferencesOf(image, asked));
+  for (const auto& reference : references) {
+    BULKHEAD_RETURN_IF_ERROR(CheckNameAllowed(broker, reference.read()));
+  }
   std::string manifest_digest;
   if (image.getManifest().getSize() > 0) {
-    Document document = DocumentAt(archive, image.getManifest());
-    BULKHEAD_ASSIGN_OR_RETURN(auto manifest,
-                              ParseDocument(fiber, broker, document,
-                                            schema::ManifestJob::Kind::MANIFEST_OR_INDEX));
+    Document document = DocumentAt(archive.fd, image.getManifest());
+    BULKHEAD_ASSIGN_OR_RETURN(
+        auto manifest,
+        ParseDocument(fiber, broker, document, schema::ManifestJob::Kind::MANIFEST_OR_INDEX));
     manifest_digest = DigestBytes(manifest.read().getDigest());
     BULKHEAD_RETURN_IF_ERROR(StoreDocument(broker, document, manifest_digest));
   }
-  Document config_document = DocumentAt(archive, image.getConfig());
-  BULKHEAD_ASSIGN_OR_RETURN(
-      auto config,
-      ParseDocument(fiber, broker, config_document, schema::ManifestJob::Kind::CONFIG));
+  Document config_document = DocumentAt(archive.fd, image.getConfig());
+  BULKHEAD_ASSIGN_OR_RETURN(auto config, ParseDocument(fiber, broker, config_document,
+                                                       schema::ManifestJob::Kind::CONFIG));
   auto parsed = config.read().getConfig();
   if (parsed.getDiffIds().size() != image.getLayers().size()) {
     return absl::InvalidArgumentError("archive: manifest and configuration differ in layers");
@@ -85,28 +151,35 @@ absl::StatusOr<std::string> ImportOne(Fiber& fiber, Broker& broker, int archive,
   std::string config_digest = DigestBytes(config.read().getDigest());
   BULKHEAD_RETURN_IF_ERROR(StoreDocument(broker, config_document, config_digest));
 
-  std::vector<LayerSource> sources;
+  std::vector<WantedLayer> layers;
   uint64_t size = config_document.size;
   for (unsigned i = 0; i < image.getLayers().size(); ++i) {
-    Document at = DocumentAt(archive, image.getLayers()[i]);
+    Document at = DocumentAt(archive.fd, image.getLayers()[i]);
     size += at.size;
-    sources.push_back({.fd = archive,
-                       .offset = at.offset,
-                       .size = at.size,
-                       .digest = at.digest,
-                       .diff_id = DigestBytes(parsed.getDiffIds()[i])});
+    layers.push_back({.source = {.fd = archive.fd,
+                                 .offset = at.offset,
+                                 .size = at.size,
+                                 .digest = at.digest,
+                                 .diff_id = DigestBytes(parsed.getDiffIds()[i])}});
   }
-  BULKHEAD_RETURN_IF_ERROR(EnsureLayers(fiber, broker, sources));
-  BULKHEAD_ASSIGN_OR_RETURN(ImageNames names, NamesOf(image, asked, manifest_digest));
+  BULKHEAD_ASSIGN_OR_RETURN(ImageNames names,
+                            NamesOf(fiber, broker, archive, image, references, manifest_digest));
+  BULKHEAD_RETURN_IF_ERROR(EnsureLayers(fiber, broker, std::move(layers)));
+  for (unsigned i = 0; broker.config.getKeepLayers() && i < image.getLayers().size(); ++i) {
+    auto layer = image.getLayers()[i];
+    BULKHEAD_ASSIGN_OR_RETURN(
+        names.layer_blobs.emplace_back(),
+        KeepSection(fiber, broker, archive.fd, layer.getOffset(), layer.getSize()));
+  }
   BULKHEAD_RETURN_IF_ERROR(NameImage(broker, config_digest, parsed, size, manifest_digest, names));
   return DigestText(config_digest);
 }
 
-absl::StatusOr<std::vector<std::string>> ImportAll(
-    Fiber& fiber, Broker& broker, int archive,
-    capnp::List<schema::ImportResult::Image>::Reader images, schema::ImageReference::Reader asked) {
+absl::StatusOr<std::vector<std::string>> ImportAll(Fiber& fiber, Broker& broker,
+                                                   const Archive& archive,
+                                                   schema::ImageReference::Reader asked) {
   std::vector<std::string> ids;
-  for (auto image : images) {
+  for (auto image : archive.found.getImages()) {
     BULKHEAD_ASSIGN_OR_RETURN(std::string id, ImportOne(fiber, broker, archive, image, asked));
     ids.push_back(std::move(id));
   }
@@ -129,7 +202,7 @@ absl::StatusOr<std::vector<std::string>> ImportImages(Fiber& fiber, Broker& brok
   }
   absl::StatusOr<std::vector<std::string>> ids = [&] {
     auto pinned = broker.PinLayers();
-    return ImportAll(fiber, broker, archive, images, reference);
+    return ImportAll(fiber, broker, {archive, found.read()}, reference);
   }();
   if (!ids.ok()) CollectUnused(fiber, broker);
   return ids;

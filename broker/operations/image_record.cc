@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "broker/operations/layer.h"
+#include "broker/operations/signatures.h"
 
 namespace bulkhead::broker {
 namespace {
@@ -46,6 +47,19 @@ absl::Status MoveTags(Broker& broker, const std::string& id, const std::vector<s
   return absl::OkStatus();
 }
 
+// One that was kept earlier stays kept where it came another time without.
+void FillBlobs(Record<schema::Image>& image, const std::vector<std::string>& digests,
+               const Record<schema::Image>* known) {
+  if (digests.empty()) {
+    if (known != nullptr) image.edit().setLayerBlobs(known->read().getLayerBlobs());
+    return;
+  }
+  auto list = image.edit().initLayerBlobs(digests.size());
+  for (size_t i = 0; i < digests.size(); ++i) {
+    list[i].setBytes(kj::StringPtr(digests[i].c_str(), digests[i].size()).asBytes());
+  }
+}
+
 }  // namespace
 
 absl::Status NameImage(Broker& broker, const std::string& config_digest,
@@ -62,6 +76,9 @@ absl::Status NameImage(Broker& broker, const std::string& config_digest,
   Merge(all.digests, names.digests);
   BULKHEAD_RETURN_IF_ERROR(MoveTags(broker, id, names.tags));
   Record<schema::Image> image;
+  if (known != broker.state.images().end()) {
+    image.edit().setEvidence(known->second.read().getEvidence());
+  }
   image.edit().setId(id);
   Fill(image.edit().initRepoTags(all.tags.size()), all.tags);
   Fill(image.edit().initRepoDigests(all.digests.size()), all.digests);
@@ -69,6 +86,11 @@ absl::Status NameImage(Broker& broker, const std::string& config_digest,
   image.edit().setConfig(config);
   image.edit().initManifest().setBytes(
       kj::StringPtr(manifest_digest.c_str(), manifest_digest.size()).asBytes());
+  FillBlobs(image, names.layer_blobs,
+            known == broker.state.images().end() ? nullptr : &known->second);
+  for (const Record<schema::Evidence>& evidence : names.evidence) {
+    SetEvidence(image, evidence.read());
+  }
   return broker.state.SaveImage(std::move(image));
 }
 

@@ -7,8 +7,9 @@
 #include "base/status.h"
 #include "broker/operations/image.h"
 #include "broker/operations/layer.h"
+#include "broker/operations/layer_store.h"
 #include "broker/operations/list_directory.h"
-#include "broker/operations/remove.h"
+#include "broker/operations/quarantine.h"
 
 namespace bulkhead::broker {
 namespace {
@@ -19,20 +20,44 @@ std::set<std::string> LayersInUse(const State& state) {
     for (auto layer : layers) used.insert(base::ToHex(DigestBytes(layer)));
   };
   for (const auto& [id, image] : state.images()) add(image.read().getConfig().getDiffIds());
-  for (const auto& [id, container] : state.containers()) add(container->record.read().getLayers());
+  for (const auto& [id, container] : state.containers()) {
+    auto record = container->record.read();
+    add(record.getLayers());
+    for (auto image : record.getImageMounts()) add(image.getLayers());
+  }
+  for (const auto& [name, lease] : state.pulls()) {
+    used.insert(lease.digests.begin(), lease.digests.end());
+  }
   return used;
 }
+
+}  // namespace
 
 std::set<std::string> BlobsInUse(const State& state) {
   std::set<std::string> used;
   for (const auto& [id, image] : state.images()) {
     used.insert(std::string(absl::StripPrefix(id, "sha256:")));
     used.insert(base::ToHex(DigestBytes(image.read().getManifest())));
+    for (auto layer : image.read().getLayerBlobs()) used.insert(base::ToHex(DigestBytes(layer)));
+    for (auto evidence : image.read().getEvidence()) {
+      for (auto signature : evidence.getSignatures()) {
+        used.insert(base::ToHex(DigestBytes(signature.getPayload().getDigest())));
+      }
+    }
+  }
+  for (const auto& [name, lease] : state.pulls()) {
+    used.insert(lease.digests.begin(), lease.digests.end());
   }
   return used;
 }
 
-}  // namespace
+void DropExpiredPulls(Broker& broker) {
+  std::vector<std::string> expired;
+  for (const auto& [name, lease] : broker.state.pulls()) {
+    if (lease.expires_at_ns < WallClockNs()) expired.push_back(name);
+  }
+  for (const std::string& name : expired) broker.state.ForgetPull(name).IgnoreError();
+}
 
 absl::Status CollectBlobs(Broker& broker) {
   if (broker.layer_pins > 0) return absl::OkStatus();
@@ -40,7 +65,7 @@ absl::Status CollectBlobs(Broker& broker) {
   int blobs = broker.directories.blobs.get();
   BULKHEAD_ASSIGN_OR_RETURN(std::vector<std::string> names, ListDirectory(blobs));
   for (const std::string& name : names) {
-    if (!used.contains(name)) unlinkat(blobs, name.c_str(), 0);
+    if (!used.contains(name) && !IsQuarantined(name)) unlinkat(blobs, name.c_str(), 0);
   }
   return absl::OkStatus();
 }
@@ -61,6 +86,7 @@ absl::Status CollectLayers(Fiber& fiber, Broker& broker) {
 }
 
 void CollectUnused(Fiber& fiber, Broker& broker) {
+  DropExpiredPulls(broker);
   for (const absl::Status& status : {CollectBlobs(broker), CollectLayers(fiber, broker)}) {
     if (status.ok()) continue;
     base::Log(base::Severity::kWarning, "could not delete what no image needs",

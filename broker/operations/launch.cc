@@ -1,5 +1,8 @@
 #include "broker/operations/launch.h"
 
+#include "broker/operations/container.h"
+#include "broker/spawner/worker.h"
+
 namespace bulkhead::broker {
 
 void FillLaunch(Broker& broker, const ContainerObject& container, schema::LaunchJob::Builder job) {
@@ -12,6 +15,23 @@ void FillLaunch(Broker& broker, const ContainerObject& container, schema::Launch
   }
   job.setCgroupMode(broker.config.getHost().getCgroupMode());
   job.setCgroupDriver(broker.config.getHost().getCgroupDriver());
+}
+
+std::string DescribeContainer(Fiber& fiber, Broker& broker, const ContainerPtr& container) {
+  capnp::MallocMessageBuilder message;
+  auto job = message.initRoot<schema::LaunchJob>();
+  FillLaunch(broker, *container, job);
+  job.setDescribe();
+  auto worker = Worker::Start(fiber, broker.spawner, security::Kind::kLaunch, message);
+  if (!worker.ok()) return "";
+  std::string text;
+  absl::Status read = (*worker)->Finish<schema::LaunchResult>(
+      fiber, [&](schema::LaunchResult::Reader result, std::vector<base::UniqueFd>&) {
+        auto bytes = result.getStdout().asChars();
+        text.assign(bytes.begin(), bytes.size());
+        return absl::OkStatus();
+      });
+  return read.ok() ? text : "";
 }
 
 }  // namespace bulkhead::broker

@@ -1,115 +1,203 @@
 #include "broker/operations/layer.h"
 
 #include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "base/fs.h"
 #include "base/ids.h"
 #include "base/status.h"
-#include "broker/operations/remove.h"
+#include "broker/operations/layer_store.h"
 #include "broker/spawner/worker.h"
 #include "schema/worker/inflate.capnp.h"
+#include "schema/worker/pack.capnp.h"
 #include "schema/worker/unpack.capnp.h"
 
 namespace bulkhead::broker {
 namespace {
 
-constexpr uint64_t kMaxLayerBytes = uint64_t{64} << 30;
-constexpr uint64_t kMaxLayerEntries = 2'000'000;
-constexpr uint32_t kMaxRatio = 1100;  // deflate cannot do better than 1032
+constexpr uint64_t kRatioFreeBytes = 1 << 20;
 
-// A directory under layers/ that counts as nothing until it is renamed.
-struct Staging {
-  std::string name;
-  base::UniqueFd directory;
+// What one image may still cost.
+struct ImageBudget {
+  uint64_t bytes;
+  uint64_t entries;
 };
 
-absl::StatusOr<Staging> MakeStaging(Broker& broker) {
-  Staging staging{.name = absl::StrCat("tmp-", base::NewId().substr(0, 32))};
-  int layers = broker.directories.layers.get();
-  if (mkdirat(layers, staging.name.c_str(), 0700) < 0) {
-    return base::ErrnoStatus("make a layer's directory");
-  }
-  BULKHEAD_ASSIGN_OR_RETURN(
-      staging.directory,
-      base::OpenAt(layers, staging.name, O_RDONLY | O_DIRECTORY, base::Resolve::kBeneathNoSymlinks));
-  return staging;
-}
-
-struct Unpacked {
+// A layer that was made and does not count yet.
+struct Made {
+  Staging staging;
   std::string digest;
   std::string diff_id;
-  LayerObject layer;
+  uint64_t bytes = 0;
+  uint64_t entries = 0;
 };
 
-// One worker inflates and hashes, the other writes the files; a pipe joins them.
-absl::StatusOr<Unpacked> UnpackInto(Fiber& fiber, Broker& broker, const LayerSource& source,
-                                    const Staging& staging) {
-  BULKHEAD_ASSIGN_OR_RETURN(base::FdPair pipe, base::MakePipe());
-  fcntl(pipe.first.get(), F_SETPIPE_SZ, 1 << 20);  // fewer switches; refused over the user's limit
-  capnp::MallocMessageBuilder inflate_job;
-  auto inflate = inflate_job.initRoot<schema::InflateJob>();
-  inflate.setOffset(source.offset);
-  inflate.setSize(source.size);
-  inflate.setMaxBytes(kMaxLayerBytes);
-  inflate.setMaxRatio(kMaxRatio);
-  capnp::MallocMessageBuilder unpack_job;
-  auto unpack = unpack_job.initRoot<schema::UnpackJob>();
-  unpack.setMaxBytes(kMaxLayerBytes);
-  unpack.setMaxEntries(kMaxLayerEntries);
-
-  BULKHEAD_ASSIGN_OR_RETURN(auto inflater,
-                            Worker::Start(fiber, broker.spawner, security::Kind::kInflate,
-                                          inflate_job, {source.fd, pipe.second.get()}));
-  pipe.second.Reset();
-  BULKHEAD_ASSIGN_OR_RETURN(
-      auto unpacker,
-      Worker::Start(fiber, broker.spawner, security::Kind::kUnpack, unpack_job,
-                    {pipe.first.get(), staging.directory.get()}));
-  pipe.first.Reset();
-
-  Unpacked result;
-  absl::Status unpacked = unpacker->Finish<schema::UnpackResult>(
-      fiber, [&](schema::UnpackResult::Reader answer, std::vector<base::UniqueFd>&) {
-        result.layer = {.bytes = answer.getBytes(), .inodes = answer.getEntries()};
-        return absl::OkStatus();
-      });
-  unpacker->WaitForExit(fiber);  // nothing may change the directory any more
-  absl::Status inflated = inflater->Finish<schema::InflateResult>(
-      fiber, [&](schema::InflateResult::Reader answer, std::vector<base::UniqueFd>&) {
-        result.digest = DigestBytes(answer.getDigest());
-        result.diff_id = DigestBytes(answer.getDiffId());
-        return absl::OkStatus();
-      });
-  BULKHEAD_RETURN_IF_ERROR(unpacked);
-  BULKHEAD_RETURN_IF_ERROR(inflated);
-  return result;
+uint64_t MaxTarBytes(schema::Layers::Reader limits, uint64_t compressed) {
+  // Headers and padding: 1 KiB for an entry's, and as much again for long names and attributes.
+  const uint64_t most = limits.getMaxBytes() + limits.getMaxEntries() * 4096;
+  if (limits.getMaxRatio() == 0 || compressed > most / limits.getMaxRatio()) return most;
+  return std::min(most, std::max(compressed * limits.getMaxRatio(), kRatioFreeBytes));
 }
 
-absl::Status CheckDigests(const LayerSource& source, const Unpacked& unpacked) {
-  if (!source.digest.empty() && unpacked.digest != source.digest) {
+void FillBudget(schema::Layers::Reader limits, const ImageBudget& image, uint64_t compressed,
+                schema::LayerBudget::Builder budget) {
+  budget.setMaxBytes(std::min(limits.getMaxBytes(), image.bytes));
+  budget.setMaxEntries(std::min(limits.getMaxEntries(), image.entries));
+  budget.setMaxTarBytes(MaxTarBytes(limits, compressed));
+  budget.setMaxDepth(limits.getMaxDepth());
+  budget.setMaxXattrBytes(limits.getMaxXattrBytes());
+  budget.setCpuSeconds(limits.getMaxCpuSeconds());
+}
+
+Worker::Options WithinTime(schema::Layers::Reader limits) {
+  return {.limit = absl::Seconds(limits.getMaxSeconds())};
+}
+
+absl::StatusOr<std::unique_ptr<Worker>> StartInflate(Fiber& fiber, Broker& broker,
+                                                     const LayerSource& source, int out,
+                                                     int complete) {
+  auto limits = broker.config.getLayers();
+  capnp::MallocMessageBuilder message;
+  auto job = message.initRoot<schema::InflateJob>();
+  job.setOffset(source.offset);
+  job.setSize(source.size);
+  job.setMaxBytes(MaxTarBytes(limits, source.size));
+  job.setMaxRatio(limits.getMaxRatio());
+  job.setCpuSeconds(limits.getMaxCpuSeconds());
+  job.setGrowing(complete >= 0);
+  std::vector<int> fds = {source.fd, out};
+  if (complete >= 0) fds.push_back(complete);
+  return Worker::Start(fiber, broker.spawner, security::Kind::kInflate, message, fds,
+                       WithinTime(limits));
+}
+
+template <typename Job>
+absl::StatusOr<std::unique_ptr<Worker>> StartMaker(Fiber& fiber, Broker& broker,
+                                                   security::Kind kind, uint64_t compressed,
+                                                   const ImageBudget& image, int in, int staging) {
+  capnp::MallocMessageBuilder message;
+  FillBudget(broker.config.getLayers(), image, compressed, message.initRoot<Job>().initBudget());
+  return Worker::Start(fiber, broker.spawner, kind, message, {in, staging},
+                       WithinTime(broker.config.getLayers()));
+}
+
+template <typename Result>
+absl::Status FinishMaker(Fiber& fiber, Worker& worker, Made* made) {
+  return worker.Finish<Result>(fiber,
+                               [&](typename Result::Reader answer, std::vector<base::UniqueFd>&) {
+                                 made->bytes = answer.getLayer().getBytes();
+                                 made->entries = answer.getLayer().getEntries();
+                                 made->diff_id = DigestBytes(answer.getLayer().getDiffId());
+                                 return absl::OkStatus();
+                               });
+}
+
+// One worker inflates and hashes what it inflates, the other hashes what comes out and makes the
+// layer; a pipe joins them. complete: see InflateJob; -1: the source is complete.
+absl::Status RunMakers(Fiber& fiber, Broker& broker, const LayerSource& source, int complete,
+                       const ImageBudget& image, Made* made) {
+  BULKHEAD_ASSIGN_OR_RETURN(base::FdPair pipe, base::MakePipe());
+  fcntl(pipe.first.get(), F_SETPIPE_SZ, 1 << 20);  // fewer switches; refused over the user's limit
+  const bool is_image = made->staging.is_image;
+  BULKHEAD_ASSIGN_OR_RETURN(auto inflater,
+                            StartInflate(fiber, broker, source, pipe.second.get(), complete));
+  pipe.second.Reset();
+  auto start = is_image ? StartMaker<schema::PackJob> : StartMaker<schema::UnpackJob>;
+  BULKHEAD_ASSIGN_OR_RETURN(
+      auto maker, start(fiber, broker, is_image ? security::Kind::kPack : security::Kind::kUnpack,
+                        source.size, image, pipe.first.get(), made->staging.fd.get()));
+  pipe.first.Reset();
+  auto finish = is_image ? FinishMaker<schema::PackResult> : FinishMaker<schema::UnpackResult>;
+  absl::Status finished = finish(fiber, *maker, made);
+  maker->WaitForExit(fiber);  // nothing may change the layer any more
+  absl::Status inflated = inflater->Finish<schema::InflateResult>(
+      fiber, [&](schema::InflateResult::Reader answer, std::vector<base::UniqueFd>&) {
+        made->digest = DigestBytes(answer.getDigest());
+        return absl::OkStatus();
+      });
+  // Whichever stopped first made the other one stop: the pipe's end is no cause.
+  if (finished.ok() || (absl::IsDataLoss(finished) && !inflated.ok())) return inflated;
+  return finished;
+}
+
+absl::Status CheckDigests(const LayerSource& source, const Made& made) {
+  if (!source.digest.empty() && made.digest != source.digest) {
     return absl::DataLossError(
         absl::StrCat("layer ", DigestText(source.digest), ": the bytes have another digest"));
   }
-  if (unpacked.diff_id != source.diff_id) {
+  if (made.diff_id != source.diff_id) {
     return absl::DataLossError(absl::StrCat("layer with diffID ", DigestText(source.diff_id),
                                             ": its tar has another digest"));
   }
   return absl::OkStatus();
 }
 
-absl::Status Commit(Broker& broker, const Staging& staging, const std::string& hex,
-                    LayerObject layer) {
-  int layers = broker.directories.layers.get();
-  if (renameat(layers, staging.name.c_str(), layers, hex.c_str()) < 0) {
-    return base::ErrnoStatus("put a layer in its place");
+absl::StatusOr<Made> MakeLayer(Fiber& fiber, Broker& broker, const LayerSource& source,
+                               int complete, const ImageBudget& image) {
+  Made made;
+  BULKHEAD_ASSIGN_OR_RETURN(made.staging, MakeStaging(broker));
+  absl::Status status = RunMakers(fiber, broker, source, complete, image, &made);
+  if (status.ok()) status = CheckDigests(source, made);
+  if (status.ok()) return made;
+  RemoveStaging(fiber, broker, made.staging.name).IgnoreError();
+  return status;
+}
+
+// A layer that is made while its bytes come.
+absl::StatusOr<Made> MakeWhileFetching(Fiber& fiber, Broker& broker, WantedLayer& wanted,
+                                       const ImageBudget& image) {
+  BULKHEAD_ASSIGN_OR_RETURN(base::FdPair complete, base::MakePipe());
+  std::optional<kj::Promise<absl::StatusOr<Made>>> making;
+  absl::StatusOr<base::UniqueFd> own = absl::InternalError("layer: never begun");
+  absl::StatusOr<base::UniqueFd> fetched = wanted.fetch(fiber, [&](int file) {
+    own = base::Duplicate(file);  // the fetcher's goes where it fails
+    if (!own.ok()) return;
+    LayerSource source = wanted.source;
+    source.fd = own->get();
+    making = broker.loop.Run([&broker, source, image, end = complete.first.get()](Fiber& mine) {
+      return MakeLayer(mine, broker, source, end, image);
+    });
+  });
+  complete.second.Reset();
+  absl::StatusOr<Made> made = absl::InternalError("layer: never begun");
+  if (!own.ok()) made = own.status();
+  if (making.has_value()) made = fiber.Wait(*std::move(making));
+  if (!fetched.ok()) {
+    if (made.ok()) RemoveStaging(fiber, broker, made->staging.name).IgnoreError();
+    return fetched.status();
   }
-  // The unpacker synced the files; the name must be as durable before the row says that it is there.
-  if (fsync(layers) < 0) return base::ErrnoStatus("sync the layers' directory");
-  return broker.state.SaveLayer(hex, layer);
+  const bool again = !made.ok() && !absl::IsResourceExhausted(made.status()) &&
+                     !absl::IsDeadlineExceeded(made.status());
+  if (!again) return made;
+  // The bytes may have changed while they came, where a second server was asked: now they do not.
+  wanted.source.fd = fetched->get();
+  return MakeLayer(fiber, broker, wanted.source, -1, image);
+}
+
+absl::Status EnsureLayer(Fiber& fiber, Broker& broker, WantedLayer& wanted, ImageBudget& image) {
+  std::string hex = base::ToHex(wanted.source.diff_id);
+  auto ordered = broker.keys.Acquire(fiber, absl::StrCat("layer ", hex));
+  if (broker.state.layers().contains(hex)) return absl::OkStatus();
+  // Renamed but not recorded: a broker that died in between left it.
+  BULKHEAD_RETURN_IF_ERROR(RemoveLayerFiles(fiber, broker, hex));
+  absl::StatusOr<Made> made = wanted.fetch ? MakeWhileFetching(fiber, broker, wanted, image)
+                                           : MakeLayer(fiber, broker, wanted.source, -1, image);
+  if (!made.ok()) return made.status();
+  absl::Status status =
+      made->bytes > image.bytes || made->entries > image.entries
+          ? absl::ResourceExhaustedError("image: its layers together are over the limit")
+          : CommitLayer(broker, made->staging, hex, made->bytes, made->entries);
+  if (!status.ok()) {
+    RemoveStaging(fiber, broker, made->staging.name).IgnoreError();
+    return status;
+  }
+  image.bytes -= made->bytes;
+  image.entries -= made->entries;
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -123,42 +211,30 @@ std::string DigestText(absl::string_view bytes) {
   return absl::StrCat("sha256:", base::ToHex(bytes));
 }
 
-absl::Status EnsureLayer(Fiber& fiber, Broker& broker, const LayerSource& source) {
-  std::string hex = base::ToHex(source.diff_id);
-  auto ordered = broker.keys.Acquire(fiber, absl::StrCat("layer ", hex));
-  if (broker.state.layers().contains(hex)) return absl::OkStatus();
-  // Renamed but not recorded: a broker that died in between left it.
-  BULKHEAD_RETURN_IF_ERROR(RemoveLayerFiles(fiber, broker, hex));
-  BULKHEAD_ASSIGN_OR_RETURN(Staging staging, MakeStaging(broker));
-  absl::Status status = [&]() -> absl::Status {
-    BULKHEAD_ASSIGN_OR_RETURN(Unpacked unpacked, UnpackInto(fiber, broker, source, staging));
-    BULKHEAD_RETURN_IF_ERROR(CheckDigests(source, unpacked));
-    return Commit(broker, staging, hex, unpacked.layer);
-  }();
-  if (!status.ok()) RemoveStaging(fiber, broker, staging.name).IgnoreError();
-  return status;
-}
-
-absl::Status EnsureLayers(Fiber& fiber, Broker& broker, const std::vector<LayerSource>& sources) {
-  struct Work {
-    std::vector<LayerSource> sources;
-    size_t next = 0;
-    absl::Status first_error;
-  };
-  auto work = std::make_shared<Work>();
-  work->sources = sources;
-  auto take = [work, &broker](Fiber& mine) {
-    while (work->next < work->sources.size() && work->first_error.ok()) {
-      const LayerSource& source = work->sources[work->next++];
-      absl::Status status = EnsureLayer(mine, broker, source);
-      if (!status.ok() && work->first_error.ok()) work->first_error = status;
+absl::Status EnsureLayers(Fiber& fiber, Broker& broker, std::vector<WantedLayer> layers) {
+  auto limits = broker.config.getLayers();
+  ImageBudget image = {.bytes = limits.getMaxImageBytes(), .entries = limits.getMaxImageEntries()};
+  // The largest first: it is what the others' time can be hidden behind.
+  std::stable_sort(layers.begin(), layers.end(), [](const WantedLayer& a, const WantedLayer& b) {
+    return a.source.size > b.source.size;
+  });
+  size_t next = 0;
+  absl::Status first_error;
+  auto take = [&](Fiber& mine) {
+    while (next < layers.size() && first_error.ok()) {
+      absl::Status status = EnsureLayer(mine, broker, layers[next++], image);
+      if (!status.ok() && first_error.ok()) first_error = status;
     }
     return absl::OkStatus();
   };
-  kj::Promise<absl::Status> other = broker.loop.Run(take);
+  std::vector<kj::Promise<absl::Status>> others;
+  for (size_t i = 1; i < std::min<size_t>(limits.getParallel(), layers.size()); ++i) {
+    others.push_back(broker.loop.Run(take));
+  }
   take(fiber).IgnoreError();
-  fiber.Wait(kj::mv(other)).IgnoreError();
-  return work->first_error;
+  for (auto& other : others) fiber.Wait(kj::mv(other)).IgnoreError();
+  WriteBack(broker);
+  return first_error;
 }
 
 }  // namespace bulkhead::broker

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,19 +19,21 @@ struct LayerSource {
   std::string diff_id;  // of the tar in them, 32 bytes
 };
 
-// Unpacks the layer, unless the store has it, and checks both digests before it counts. Two operations that need the
-// same layer unpack it once.
-absl::Status EnsureLayer(Fiber& fiber, Broker& broker, const LayerSource& source);
-// All of them, two at a time (a machine has few cores, and unpacking uses two processes each). The first error.
-absl::Status EnsureLayers(Fiber& fiber, Broker& broker, const std::vector<LayerSource>& sources);
+// Fetches a layer's bytes into a file. Calls begun with the file as soon as bytes may come, and
+// returns it when they are all there and nobody can change them any more.
+using LayerFetch =
+    std::function<absl::StatusOr<base::UniqueFd>(Fiber& fiber, std::function<void(int)> begun)>;
 
-// Image configuration and manifest documents: checked against digest (32 bytes, may be empty), parsed by a worker.
-struct Document {
-  int fd = -1;
-  uint64_t offset = 0;
-  uint64_t size = 0;
-  std::string digest;
+struct WantedLayer {
+  LayerSource source;
+  LayerFetch fetch;  // null: source.fd has the bytes already
 };
+
+// Makes the layers of one image, unless the store has them, some at a time. Each is made while its
+// bytes still come; it counts when both digests are right, of exactly the bytes that it was made
+// from, and its fetcher has ended well. Two operations that need the same layer make it once. The
+// first error; RESOURCE_EXHAUSTED: over a budget of the configuration's.
+absl::Status EnsureLayers(Fiber& fiber, Broker& broker, std::vector<WantedLayer> layers);
 
 std::string DigestBytes(schema::Digest::Reader digest);
 // "sha256:<hex>"

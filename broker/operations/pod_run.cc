@@ -5,8 +5,11 @@
 #include "broker/monitor/monitor_link.h"
 #include "broker/network/network.h"
 #include "broker/operations/pod.h"
+#include "broker/operations/pod_cgroup.h"
 #include "broker/plan/container_spec.h"
+#include "broker/plan/pod_cgroup.h"
 #include "broker/plan/pod_ids.h"
+#include "broker/plan/runtime_choice.h"
 #include "broker/spawner/worker.h"
 #include "schema/worker/init.capnp.h"
 #include "schema/worker/sandbox.capnp.h"
@@ -31,12 +34,17 @@ absl::StatusOr<std::string> JoinExisting(const PodPtr& pod, schema::PodConfig::R
                    same ? ", which is stopped" : ", which has another configuration"));
 }
 
-PodPtr NewPod(Broker& broker, schema::PodConfig::Reader config) {
+absl::StatusOr<PodPtr> NewPod(Broker& broker, schema::PodConfig::Reader config) {
   auto pod = std::make_shared<PodObject>();
   pod->id = base::NewId();
   auto record = pod->record.edit();
   record.setId(pod->id);
   record.setConfig(config);
+  record.setOverhead(config.getOverhead());
+  record.setResources(config.getResources());
+  BULKHEAD_ASSIGN_OR_RETURN(const std::string cgroup,
+                            PlanPodCgroup(broker.config, config, pod->id));
+  record.setCgroup(cgroup);
   record.setState(schema::Pod::State::NOT_READY);
   record.setCreatedAtNs(WallClockNs());
   record.setBootId(kj::StringPtr(broker.boot_id.data(), broker.boot_id.size()).asBytes());
@@ -99,7 +107,15 @@ absl::StatusOr<std::unique_ptr<PreparedAttachment>> MakeSandbox(Fiber& fiber, Br
 }
 
 absl::Status BuildPod(Fiber& fiber, Broker& broker, const PodPtr& pod) {
-  BULKHEAD_ASSIGN_OR_RETURN(auto attachment, MakeSandbox(fiber, broker, *pod));
+  PodCgroupMaking cgroup;
+  BULKHEAD_RETURN_IF_ERROR(cgroup.Begin(fiber, broker, *pod));
+  absl::StatusOr<std::unique_ptr<PreparedAttachment>> made = MakeSandbox(fiber, broker, *pod);
+  // Awaited even so: what it makes after the undo would stay.
+  absl::Status limited = cgroup.Finish(fiber, broker, *pod);
+  BULKHEAD_RETURN_IF_ERROR(made.status());
+  std::unique_ptr<PreparedAttachment> attachment = *std::move(made);
+  if (!limited.ok() && attachment != nullptr) AbandonAttachment(broker, *attachment);
+  BULKHEAD_RETURN_IF_ERROR(limited);
   if (pod->record.read().getConfig().getPid() == schema::NamespaceMode::POD) {
     absl::Status started = StartInit(fiber, broker, *pod);
     if (!started.ok() && attachment != nullptr) AbandonAttachment(broker, *attachment);
@@ -129,14 +145,15 @@ absl::StatusOr<std::string> RunPod(Fiber& fiber, Broker& broker, schema::PodConf
   }
   BULKHEAD_RETURN_IF_ERROR(validate::ReadNetworkWishes(config, broker.config).status());
   if (config.getHandler().size() > 0) {
-    BULKHEAD_RETURN_IF_ERROR(ChooseRuntime(broker.config, config.getHandler().cStr()).status());
+    BULKHEAD_RETURN_IF_ERROR(CheckHandler(broker.config, config.getHandler().cStr()));
   }
 
-  PodPtr pod = NewPod(broker, config);
-  // Until the row is saved nobody else looks for a range: nothing in between waits.
+  BULKHEAD_ASSIGN_OR_RETURN(PodPtr pod, NewPod(broker, config));
+  // Until the row is saved nobody else looks for a range: nothing in between waits, as nobody else
+  // has this pod's mutex.
   BULKHEAD_RETURN_IF_ERROR(ChooseIds(broker.config, broker.state, pod->record.edit()));
-  BULKHEAD_RETURN_IF_ERROR(broker.state.Save(pod));
   auto held = pod->mutex.Acquire(fiber);
+  BULKHEAD_RETURN_IF_ERROR(broker.state.Save(pod));
   absl::Status built = BuildPod(fiber, broker, pod);
   if (!built.ok()) {
     fiber.BeginUndo();

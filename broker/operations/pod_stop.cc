@@ -4,6 +4,7 @@
 #include "broker/network/network.h"
 #include "broker/operations/container.h"
 #include "broker/operations/pod.h"
+#include "broker/operations/pod_cgroup.h"
 #include "broker/spawner/worker.h"
 #include "schema/worker/sandbox.capnp.h"
 
@@ -11,6 +12,7 @@ namespace bulkhead::broker {
 namespace {
 
 absl::Status RemoveNamespaces(Fiber& fiber, Broker& broker, const std::string& pod_id) {
+  broker.stats.networks.erase(pod_id);  // it would keep the network alive
   capnp::MallocMessageBuilder message;
   auto job = message.initRoot<schema::SandboxJob>();
   job.setPodId(pod_id);
@@ -76,7 +78,10 @@ absl::Status DestroyPod(Fiber& fiber, Broker& broker, const PodPtr& pod) {
   }
   EndInit(fiber, *pod);
   BULKHEAD_RETURN_IF_ERROR(DetachPod(fiber, broker, pod->id));
+  PodCgroupRemoving cgroup;
+  BULKHEAD_RETURN_IF_ERROR(cgroup.Begin(fiber, broker, *pod));
   BULKHEAD_RETURN_IF_ERROR(RemoveNamespaces(fiber, broker, pod->id));
+  BULKHEAD_RETURN_IF_ERROR(cgroup.Finish(fiber));
   return broker.state.Forget(pod);
 }
 

@@ -8,8 +8,8 @@ namespace bulkhead::broker {
 namespace {
 
 absl::Status RunRemove(Fiber& fiber, Broker& broker, capnp::MessageBuilder& message) {
-  BULKHEAD_ASSIGN_OR_RETURN(
-      auto worker, Worker::Start(fiber, broker.spawner, security::Kind::kRemove, message));
+  BULKHEAD_ASSIGN_OR_RETURN(auto worker,
+                            Worker::Start(fiber, broker.spawner, security::Kind::kRemove, message));
   return worker->Finish<schema::RemoveResult>(fiber);
 }
 
@@ -22,7 +22,7 @@ absl::Status RemoveContainerFiles(Fiber& fiber, Worker& remover, const std::stri
   return remover.Finish<schema::RemoveResult>(fiber);
 }
 
-absl::Status RemoveLayerFiles(Fiber& fiber, Broker& broker, const std::string& diff_id_hex) {
+absl::Status RemoveLayerDirectory(Fiber& fiber, Broker& broker, const std::string& diff_id_hex) {
   std::string bytes = base::FromHex(diff_id_hex);
   capnp::MallocMessageBuilder message;
   message.initRoot<schema::RemoveJob>().initLayer().setBytes(
@@ -30,7 +30,7 @@ absl::Status RemoveLayerFiles(Fiber& fiber, Broker& broker, const std::string& d
   return RunRemove(fiber, broker, message);
 }
 
-absl::Status RemoveStaging(Fiber& fiber, Broker& broker, const std::string& name) {
+absl::Status RemoveStagingDirectory(Fiber& fiber, Broker& broker, const std::string& name) {
   capnp::MallocMessageBuilder message;
   message.initRoot<schema::RemoveJob>().setStaging(name);
   return RunRemove(fiber, broker, message);

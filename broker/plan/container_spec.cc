@@ -7,16 +7,13 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "broker/plan/mounts.h"
 #include "broker/plan/process.h"
 
 namespace bulkhead::broker {
 namespace {
 
 using Source = schema::ContainerSpec::Namespaces::Source;
-
-// Without a parent from kubelet (crictl, `bulkhead run`).
-constexpr char kDefaultParent[] = "/bulkhead-pods";
-constexpr char kDefaultSlice[] = "system.slice";
 
 Source SourceOf(schema::NamespaceMode mode, Source otherwise) {
   return mode == schema::NamespaceMode::NODE ? Source::HOST : otherwise;
@@ -64,16 +61,27 @@ absl::Status PlanNamespaces(const ContainerInputs& in,
   return absl::OkStatus();
 }
 
-void PlanMounts(schema::ContainerConfig::Reader config, schema::ContainerSpec::Builder out) {
-  auto mounts = config.getMounts();
-  auto planned = out.initMounts(mounts.size());
-  for (unsigned i = 0; i < mounts.size(); ++i) {
-    planned[i].setDestination(mounts[i].getContainerPath());
-    planned[i].setVolume(i);
-    planned[i].setReadOnly(mounts[i].getReadonly());
-    planned[i].setRecursiveReadOnly(mounts[i].getRecursiveReadOnly());
-    planned[i].setPropagation(mounts[i].getPropagation());
+// A node that has neither can keep to no label and no profile. A label is then nobody's to give, and CRI's runtimes
+// leave it out; a profile that somebody names is a promise, so its absence is an error.
+absl::Status PlanMandatoryAccess(const ContainerInputs& in) {
+  auto security = in.config.getSecurity();
+  auto label = security.getSelinux();
+  bool labelled = label.getUser().size() + label.getRole().size() + label.getType().size() +
+                      label.getLevel().size() >
+                  0;
+  if (labelled && in.node.getHost().getSelinux()) {
+    return absl::UnimplementedError(
+        "config.linux.security_context.selinux_options: an SELinux label is not supported yet");
   }
+  if (security.getApparmorProfile().size() == 0 || security.getPrivileged()) {
+    return absl::OkStatus();
+  }
+  constexpr absl::string_view kField = "config.linux.security_context.apparmor: ";
+  if (in.node.getHost().getApparmor()) {
+    return absl::UnimplementedError(
+        absl::StrCat(kField, "an AppArmor profile of the node is not supported yet"));
+  }
+  return absl::FailedPreconditionError(absl::StrCat(kField, "this node's kernel has no AppArmor"));
 }
 
 // A container says nothing, or what its pod said.
@@ -101,45 +109,28 @@ absl::Status CheckMappings(schema::Pod::Reader pod_record, schema::ContainerConf
   return absl::OkStatus();
 }
 
-std::string PlanCgroup(schema::Config::Reader node, schema::PodConfig::Reader pod,
-                       absl::string_view container_id) {
-  absl::string_view parent = pod.getCgroupParent().cStr();
-  if (node.getHost().getCgroupDriver() == schema::Host::CgroupDriver::SYSTEMD) {
-    return absl::StrCat(parent.empty() ? kDefaultSlice : parent, ":bulkhead:", container_id);
-  }
-  return absl::StrCat(parent.empty() ? kDefaultParent : parent, "/", container_id);
-}
-
-absl::StatusOr<RuntimeChoice> ChooseRuntime(schema::Config::Reader node,
-                                            absl::string_view handler) {
-  absl::string_view wanted = handler.empty() ? node.getDefaultRuntime().cStr() : handler;
-  for (auto runtime : node.getRuntimes()) {
-    if (wanted != runtime.getName().cStr()) continue;
-    if (runtime.getType() != schema::Runtime::Type::OCI) {
-      return absl::UnimplementedError(
-          absl::StrCat("runtime_handler: ", wanted, " is of a type that cannot be launched yet"));
-    }
-    if (runtime.getVersion().size() == 0) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "runtime ", wanted, ": ", runtime.getPath().cStr(), " is missing or does not run"));
-    }
-    return RuntimeChoice{.name = std::string(wanted),
-                         .path = runtime.getPath().cStr(),
-                         .rule = handler.empty() ? "default" : "handler"};
-  }
-  return absl::InvalidArgumentError(absl::StrCat("runtime_handler: no runtime \"", wanted, "\""));
+std::string PlanCgroup(schema::Pod::Reader pod, absl::string_view container_id) {
+  absl::string_view parent = pod.getCgroup().cStr();
+  if (absl::StartsWith(parent, "/")) return absl::StrCat(parent, "/", container_id);
+  return absl::StrCat(parent, ":bulkhead:", container_id);
 }
 
 absl::Status PlanContainer(const ContainerInputs& in, schema::ContainerSpec::Builder out) {
   auto security = in.config.getSecurity();
   BULKHEAD_RETURN_IF_ERROR(PlanProcess(in, out.initProcess()));
   BULKHEAD_RETURN_IF_ERROR(PlanNamespaces(in, out.initNamespaces()));
+  BULKHEAD_RETURN_IF_ERROR(PlanMandatoryAccess(in));
   out.setIdMapping(in.pod.getIdMapping());
-  PlanMounts(in.config, out);
+  PlanMounts(in.config, in.cdi, in.own_volumes, out);
   out.setReadOnlyRootfs(security.getReadonlyRootfs());
-  out.setCgroup(PlanCgroup(in.node, in.pod.getConfig(), in.container_id));
+  out.setCgroup(PlanCgroup(in.pod, in.container_id));
   out.setResources(in.config.getResources());
   out.setDevices(in.config.getDevices());
+  out.setCdiDevices(in.cdi.getDevices());
+  out.setHooks(in.cdi.getHooks());
+  if (out.getProcess().getSeccomp().getType() == schema::SecurityProfile::Type::LOCALHOST) {
+    out.setSeccompFilter(in.seccomp);
+  }
   out.setAllDevices(security.getPrivileged());
   out.setCgroupWritable(security.getPrivileged());
   if (!security.getPrivileged()) {
@@ -163,6 +154,7 @@ absl::Status PlanExec(schema::ContainerSpec::Reader spec, capnp::List<capnp::Tex
   out.setCwd(process.getCwd());
   out.setUser(process.getUser());
   out.setCapabilities(process.getCapabilities());
+  out.setAmbient(process.getAmbient());
   out.setNoNewPrivileges(process.getNoNewPrivileges());
   out.setOomScoreAdj(process.getOomScoreAdj());
   out.setSeccomp(process.getSeccomp());

@@ -152,27 +152,86 @@ TEST_F(PlanTest, NamespacesFollowThePod) {
   EXPECT_EQ(spec_.read().getNamespaces().getUts(), Source::HOST);
 }
 
-TEST_F(PlanTest, RuntimesAreChosenByHandlerAndNeverFallBack) {
-  auto chosen = ChooseRuntime(node_.read(), "");
-  ASSERT_TRUE(chosen.ok());
-  EXPECT_EQ(chosen->path, "/usr/bin/crun");
-  EXPECT_STREQ(chosen->rule, "default");
-  EXPECT_STREQ(ChooseRuntime(node_.read(), "crun")->rule, "handler");
-  auto code = [&](const char* handler) {
-    return ChooseRuntime(node_.read(), handler).status().code();
+TEST_F(PlanTest, AmbientCapabilitiesOnlyWhereAsked) {
+  ASSERT_TRUE(Plan().ok());
+  EXPECT_EQ(spec_.read().getProcess().getAmbient(), 0u);
+  auto security = config_.edit().getSecurity();
+  security.setDropAllCapabilities(true);
+  security.setAmbientCapabilities(uint64_t{1} << CAP_NET_BIND_SERVICE | uint64_t{1} << CAP_KILL);
+  security.setDropCapabilities(uint64_t{1} << CAP_KILL);
+  ASSERT_TRUE(Plan().ok());
+  EXPECT_EQ(spec_.read().getProcess().getAmbient(), uint64_t{1} << CAP_NET_BIND_SERVICE);
+  EXPECT_EQ(spec_.read().getProcess().getCapabilities(), uint64_t{1} << CAP_NET_BIND_SERVICE);
+}
+
+TEST_F(PlanTest, LabelsAndProfilesThatTheNodeCannotKeep) {
+  config_.edit().getSecurity().getSelinux().setType("spc_t");
+  EXPECT_TRUE(Plan().ok()) << "no label without SELinux";
+  node_.edit().getHost().setSelinux(true);
+  EXPECT_EQ(Plan().code(), absl::StatusCode::kUnimplemented);
+  node_.edit().getHost().setSelinux(false);
+  config_.edit().getSecurity().setApparmorProfile("mine");
+  absl::Status profile = Plan();
+  EXPECT_EQ(profile.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(profile.message()), HasSubstr("security_context.apparmor"));
+  config_.edit().getSecurity().setPrivileged(true);
+  EXPECT_TRUE(Plan().ok()) << "privileged undoes it";
+}
+
+// V17: what a runtime would read in annotations has no way into the specification, whoever wrote
+// it.
+TEST_F(PlanTest, V17NoAnnotationOrLabelChangesThePlan) {
+  ASSERT_TRUE(Plan().ok());
+  const std::string before = spec_.Serialize();
+  const char* keys[] = {"run.oci.seccomp.plugins",
+                        "run.oci.hooks.stdout",
+                        "run.oci.handler",
+                        "run.oci.keep_original_groups",
+                        "run.oci.delegate-cgroup",
+                        "run.oci.systemd.subgroup",
+                        "org.systemd.property.ExecStart",
+                        "org.criu.config",
+                        "module.wasm.image/variant",
+                        "cdi.k8s.io/gpu",
+                        "io.katacontainers.config.x",
+                        "bulkhead.runtime"};
+  auto fill = [&](auto list) {
+    for (size_t i = 0; i < std::size(keys); ++i) {
+      list[i].setKey(keys[i]);
+      list[i].setValue("/tmp/canary");
+    }
   };
-  EXPECT_EQ(code("nosuch"), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(code("gone"), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(code("lxc"), absl::StatusCode::kUnimplemented);
+  fill(config_.edit().initAnnotations(std::size(keys)));
+  fill(pod_.edit().getConfig().initAnnotations(std::size(keys)));
+  fill(config_.edit().initLabels(std::size(keys)));
+  fill(image_.edit().initLabels(std::size(keys)));
+  ASSERT_TRUE(Plan().ok());
+  EXPECT_EQ(spec_.Serialize(), before);
+}
+
+// V26: one request's variables never meet another's, and no process of ours sees any.
+TEST_F(PlanTest, V26EachPlanIsMadeOfItsOwnInputsAlone) {
+  SetVariables(config_.edit().initEnvs(1), {{"SECRET", "one"}});
+  ASSERT_TRUE(Plan().ok());
+  const std::string first = spec_.Serialize();
+  SetVariables(config_.edit().initEnvs(0), {});
+  ASSERT_TRUE(Plan().ok());
+  EXPECT_EQ(Variable("SECRET"), "<unset>");
+  EXPECT_NE(spec_.Serialize(), first);
+}
+
+// V27: a cgroup's path is built of the pod's parent and our own id.
+TEST_F(PlanTest, V27ACgroupLiesBelowItsPods) {
+  pod_.edit().getConfig().setCgroupParent("/kubepods/podx");
+  ASSERT_TRUE(Plan().ok());
+  EXPECT_EQ(std::string(spec_.read().getCgroup().cStr()), "/kubepods/podx/c1");
 }
 
 TEST_F(PlanTest, CgroupsOfBothDrivers) {
-  pod_.edit().getConfig().setCgroupParent("/kubepods/podx");
-  EXPECT_EQ(PlanCgroup(node_.read(), pod_.read().getConfig(), "c1"), "/kubepods/podx/c1");
-  node_.edit().getHost().setCgroupDriver(schema::Host::CgroupDriver::SYSTEMD);
-  pod_.edit().getConfig().setCgroupParent("kubepods-podx.slice");
-  EXPECT_EQ(PlanCgroup(node_.read(), pod_.read().getConfig(), "c1"),
-            "kubepods-podx.slice:bulkhead:c1");
+  pod_.edit().setCgroup("/kubepods/podx");
+  EXPECT_EQ(PlanCgroup(pod_.read(), "c1"), "/kubepods/podx/c1");
+  pod_.edit().setCgroup("kubepods-podx.slice");
+  EXPECT_EQ(PlanCgroup(pod_.read(), "c1"), "kubepods-podx.slice:bulkhead:c1");
 }
 
 TEST(ParseSignalTest, NamesAndNumbers) {

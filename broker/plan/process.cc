@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <csignal>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,27 +44,34 @@ void AddVariables(capnp::List<schema::KeyValue>::Reader list, std::vector<Variab
   }
 }
 
+void WriteEnvironment(const std::vector<Variable>& env, schema::Process::Builder out) {
+  auto list = out.initEnv(env.size());
+  for (size_t i = 0; i < env.size(); ++i) {
+    list[i].setKey(env[i].key);
+    list[i].setValue(
+        kj::arrayPtr(reinterpret_cast<const kj::byte*>(env[i].value.data()), env[i].value.size()));
+  }
+}
+
 void PlanEnvironment(const ContainerInputs& in, schema::Process::Builder out) {
   std::vector<Variable> env;
   absl::string_view path = kDefaultPath;
   SetVariable(env, {"PATH", std::string(absl::StripPrefix(path, "PATH="))});
   if (in.config.getTty()) SetVariable(env, {"TERM", "xterm"});
+  // What `hostname` says in the container: a pod on the node's network has the node's name.
   auto pod = in.pod.getConfig();
-  if (pod.getHostname().size() > 0 && pod.getNetwork() != schema::NamespaceMode::NODE) {
-    SetVariable(env, {"HOSTNAME", pod.getHostname().cStr()});
-  }
+  bool own_name = pod.getHostname().size() > 0 && pod.getNetwork() != schema::NamespaceMode::NODE;
+  kj::StringPtr hostname = own_name ? pod.getHostname() : in.node.getHost().getHostname();
+  if (hostname.size() > 0) SetVariable(env, {"HOSTNAME", hostname.cStr()});
   AddVariables(in.image.getEnv(), env);
   AddVariables(in.config.getEnvs(), env);
-  auto list = out.initEnv(env.size());
-  for (size_t i = 0; i < env.size(); ++i) {
-    list[i].setKey(env[i].key);
-    list[i].setValue(kj::arrayPtr(reinterpret_cast<const kj::byte*>(env[i].value.data()),
-                                  env[i].value.size()));
-  }
+  AddVariables(in.cdi.getEnv(), env);
+  WriteEnvironment(env, out);
 }
 
 absl::Status PlanArguments(const ContainerInputs& in, schema::Process::Builder out) {
-  // Kubernetes: a command replaces the image's entrypoint and drops its cmd; args alone replace the cmd.
+  // Kubernetes: a command replaces the image's entrypoint and drops its cmd; args alone replace the
+  // cmd.
   std::vector<kj::StringPtr> args;
   auto append = [&args](capnp::List<capnp::Text>::Reader list) {
     for (auto text : list) args.push_back(text);
@@ -85,13 +93,17 @@ absl::Status PlanArguments(const ContainerInputs& in, schema::Process::Builder o
   return absl::OkStatus();
 }
 
-uint64_t PlanCapabilities(schema::SecurityContext::Reader context) {
-  if (context.getPrivileged()) return kAllCapabilities;
-  uint64_t set = security::DefaultCapabilities();
-  if (context.getAddAllCapabilities()) set = kAllCapabilities;
-  if (context.getDropAllCapabilities()) set = 0;
-  // Named ones win over "ALL", so that dropping all and adding one leaves that one.
-  return ((set | context.getAddCapabilities()) & ~context.getDropCapabilities()) & kAllCapabilities;
+// With the groups of the devices that CDI gives, without which the user could not open them.
+void PlanUser(const ContainerInputs& in, schema::Process::Builder out) {
+  out.setUser(in.user);
+  auto gids = in.cdi.getAdditionalGids();
+  if (gids.size() == 0) return;
+  std::set<uint32_t> all;
+  for (uint32_t gid : gids) all.insert(gid);
+  for (uint32_t gid : in.user.getAdditionalGids()) all.insert(gid);
+  auto list = out.getUser().initAdditionalGids(all.size());
+  unsigned i = 0;
+  for (uint32_t gid : all) list.set(i++, gid);
 }
 
 kj::StringPtr DirectoryOf(const ContainerInputs& in) {
@@ -102,6 +114,16 @@ kj::StringPtr DirectoryOf(const ContainerInputs& in) {
 
 }  // namespace
 
+uint64_t PlanCapabilities(schema::SecurityContext::Reader context) {
+  if (context.getPrivileged()) return kAllCapabilities;
+  uint64_t set = security::DefaultCapabilities();
+  if (context.getAddAllCapabilities()) set = kAllCapabilities;
+  if (context.getDropAllCapabilities()) set = 0;
+  // Named ones win over "ALL", so that dropping all and adding one leaves that one.
+  set |= context.getAddCapabilities() | context.getAmbientCapabilities();
+  return set & ~context.getDropCapabilities() & kAllCapabilities;
+}
+
 absl::Status PlanProcess(const ContainerInputs& in, schema::Process::Builder out) {
   auto security = in.config.getSecurity();
   absl::Status status = PlanArguments(in, out);
@@ -111,8 +133,9 @@ absl::Status PlanProcess(const ContainerInputs& in, schema::Process::Builder out
   if (out.getCwd().asReader()[0] != '/') {
     return absl::InvalidArgumentError("config.working_dir: the image's is not absolute");
   }
-  out.setUser(in.user);
+  PlanUser(in, out);
   out.setCapabilities(PlanCapabilities(security));
+  out.setAmbient(security.getAmbientCapabilities() & out.getCapabilities());
   out.setNoNewPrivileges(security.getNoNewPrivs() && !security.getPrivileged());
   out.setOomScoreAdj(static_cast<int32_t>(in.config.getResources().getOomScoreAdj()));
   out.setTerminal(in.config.getTty());
@@ -122,6 +145,17 @@ absl::Status PlanProcess(const ContainerInputs& in, schema::Process::Builder out
     out.initSeccomp().setType(schema::SecurityProfile::Type::UNCONFINED);
   }
   return absl::OkStatus();
+}
+
+void PlanTerminal(schema::Process::Builder process) {
+  process.setTerminal(true);
+  std::vector<Variable> env;
+  AddVariables(process.asReader().getEnv(), env);
+  for (const Variable& known : env) {
+    if (known.key == "TERM") return;
+  }
+  SetVariable(env, {"TERM", "xterm"});
+  WriteEnvironment(env, process);
 }
 
 int ParseSignal(absl::string_view text) {

@@ -9,6 +9,8 @@
 #include "broker/network/network.h"
 #include "broker/operations/container.h"
 #include "broker/operations/image.h"
+#include "broker/operations/layer.h"
+#include "broker/operations/layer_store.h"
 #include "broker/operations/list_directory.h"
 #include "broker/operations/pod.h"
 #include "broker/operations/remove.h"
@@ -33,6 +35,29 @@ void ClearIngest(Broker& broker) {
   auto names = ListDirectory(ingest);
   if (!names.ok()) return Report("ingest", "", names.status());
   for (const std::string& name : *names) unlinkat(ingest, name.c_str(), 0);
+}
+
+// Layers that were not on the disk when the node went down may be half there: they are none any
+// more, and neither are their images, which will be pulled again.
+void ForgetUnwritten(Broker& broker) {
+  const std::string boot = base::ToHex(broker.boot_id);
+  std::vector<std::string> lost, images;
+  for (const auto& [hex, layer] : broker.state.layers()) {
+    if (!layer.written_in_boot.empty() && layer.written_in_boot != boot) lost.push_back(hex);
+  }
+  for (const std::string& hex : lost) Report("layer", hex, broker.state.ForgetLayer(hex));
+  for (const auto& [id, image] : broker.state.images()) {
+    for (auto diff_id : image.read().getConfig().getDiffIds()) {
+      if (broker.state.layers().contains(base::ToHex(DigestBytes(diff_id)))) continue;
+      images.push_back(id);
+      break;
+    }
+  }
+  for (const std::string& id : images) {
+    base::Log(base::Severity::kWarning, "an image lost a layer and has to be pulled again",
+              {{"image", id}});
+    Report("image", id, broker.state.ForgetImage(id));
+  }
 }
 
 // Half-unpacked layers, and those whose row never came.
@@ -129,7 +154,7 @@ void RecoverNetworks(Broker& broker) {
     record.setDueSinceNs(WallClockNs());
     Report("network", id, broker.state.Save(attachment, Durability::kProcess));
   }
-  broker.loop.Detach([&broker](Fiber& fiber) { PayDebts(fiber, broker); });
+  broker.loop.Stay([&broker](Fiber& fiber) { PayDebts(fiber, broker); });
   broker.loop.Detach([&broker](Fiber& fiber) {
     absl::Status collected = CollectNetworkGarbage(fiber, broker);
     // Without a configuration there is nothing to ask.
@@ -141,12 +166,15 @@ void RecoverNetworks(Broker& broker) {
 
 void Recover(Fiber& fiber, Broker& broker) {
   ClearIngest(broker);
+  ForgetUnwritten(broker);
+  DropExpiredPulls(broker);
   // Copies: destroying one takes it out of the map.
   std::map<std::string, ContainerPtr> containers = broker.state.containers();
   for (const auto& [id, container] : containers) RecoverContainer(fiber, broker, container);
   std::map<std::string, PodPtr> pods = broker.state.pods();
   for (const auto& [id, pod] : pods) RecoverPod(fiber, broker, pod);
   ClearLayers(fiber, broker);
+  WriteBack(broker);
   Report("blobs", "", CollectBlobs(broker));
   RecoverNetworks(broker);
 }

@@ -17,6 +17,11 @@ class AdminServer final : public schema::Admin::Server {
   kj::Promise<void> collectNetworkGarbage(CollectNetworkGarbageContext context) override;
   kj::Promise<void> stopAll(StopAllContext context) override;
   kj::Promise<void> timelines(TimelinesContext context) override;
+  kj::Promise<void> pulls(PullsContext context) override;
+  // admin_images.cc
+  kj::Promise<void> pruneImages(PruneImagesContext context) override;
+  kj::Promise<void> check(CheckContext context) override;
+  kj::Promise<void> exportImage(ExportImageContext context) override;
 
  private:
   Broker& broker_;

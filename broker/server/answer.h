@@ -22,8 +22,9 @@ void WriteOutcome(Results results, absl::StatusOr<T>& outcome, Fill& fill) {
   if (outcome.ok()) fill(results, *outcome);
 }
 
-// The body of every RPC: runs operation(Fiber&) -> Status or StatusOr<T>, writes its status, and has fill(results, T)
-// write the rest. Above the limit the answer is RESOURCE_EXHAUSTED at once, so that a flood queues nothing (B9).
+// The body of every RPC: runs operation(Fiber&) -> Status or StatusOr<T>, writes its status, and
+// has fill(results, T) write the rest. Above the limit the answer is RESOURCE_EXHAUSTED at once, so
+// that a flood queues nothing (B9).
 template <typename Context, typename Operation, typename Fill>
 kj::Promise<void> Answer(Loop& loop, Context context, Operation operation, Fill fill) {
   if (loop.operations() >= kMaxCallsInFlight) {

@@ -1,5 +1,6 @@
 #include "broker/audit/operation.h"
 #include "broker/operations/container.h"
+#include "broker/operations/pod_cgroup.h"
 #include "broker/server/answer.h"
 #include "broker/server/broker_server.h"
 #include "broker/server/filter.h"
@@ -15,13 +16,16 @@ kj::ArrayPtr<const kj::byte> Bytes(const std::string& text) {
 
 kj::Promise<void> BrokerServer::createContainer(CreateContainerContext context) {
   std::string pod_id = context.getParams().getPodId();
-  auto config = std::make_shared<Record<schema::ContainerConfig>>(context.getParams().getConfig());
+  auto params = std::make_shared<Record<CreateContainerParams>>(context.getParams());
   return Answer(
       broker_.loop, context,
-      [this, pod_id, config](Fiber& fiber) {
+      [this, pod_id, params](Fiber& fiber) {
+        auto asked = params->read();
         return Operation(fiber, broker_, "CreateContainer", pod_id)
-            .Of(config->read())
-            .RunForId([&] { return CreateContainer(fiber, broker_, pod_id, config->read()); });
+            .Of(asked.getConfig())
+            .RunForId([&] {
+              return CreateContainer(fiber, broker_, pod_id, asked.getConfig(), asked.getPod());
+            });
       },
       [](auto results, const std::string& id) { results.setId(id); });
 }
@@ -54,17 +58,40 @@ kj::Promise<void> BrokerServer::removeContainer(RemoveContainerContext context) 
   });
 }
 
+kj::Promise<void> BrokerServer::reopenContainerLog(ReopenContainerLogContext context) {
+  std::string id = context.getParams().getId();
+  return Answer(broker_.loop, context, [this, id](Fiber& fiber) {
+    return Operation(fiber, broker_, "ReopenContainerLog", id).Run([&] {
+      return ReopenLog(fiber, broker_, id);
+    });
+  });
+}
+
 kj::Promise<void> BrokerServer::containerStatus(ContainerStatusContext context) {
-  auto results = context.getResults();
   auto container = broker_.state.FindContainer(context.getParams().getId().cStr());
-  ipc::WriteStatus(container.status(), results.initStatus());
-  if (!container.ok()) return kj::READY_NOW;
-  auto record = (*container)->record.read();
-  results.setContainer(record);
-  if (const auto* image = broker_.state.FindImage(record.getImageId().cStr())) {
-    results.setImage(image->read());
+  auto fill = [this](auto results, const ContainerPtr& found) {
+    auto record = found->record.read();
+    results.setContainer(record);
+    if (found->monitor != nullptr && !found->monitor->exited()) {
+      results.getContainer().setLostLogBytes(found->monitor->lost_log_bytes());
+    }
+    if (const auto* image = broker_.state.FindImage(record.getImageId().cStr())) {
+      results.setImage(image->read());
+    }
+  };
+  if (!container.ok() || !context.getParams().getVerbose()) {
+    WriteOutcome(context.getResults(), container, fill);
+    return kj::READY_NOW;
   }
-  return kj::READY_NOW;
+  return Answer(
+      broker_.loop, context,
+      [this, found = *container](Fiber& fiber) {
+        return absl::StatusOr<std::string>(DescribeContainer(fiber, broker_, found));
+      },
+      [fill, found = *container](auto results, const std::string& specification) {
+        fill(results, found);
+        results.setSpecification(Bytes(specification));
+      });
 }
 
 kj::Promise<void> BrokerServer::listContainers(ListContainersContext context) {
@@ -78,6 +105,16 @@ kj::Promise<void> BrokerServer::listContainers(ListContainersContext context) {
   auto list = context.getResults().initContainers(matching.size());
   for (size_t i = 0; i < matching.size(); ++i) list.setWithCaveats(i, matching[i]->record.read());
   return kj::READY_NOW;
+}
+
+kj::Promise<void> BrokerServer::updateContainerResources(UpdateContainerResourcesContext context) {
+  auto params = std::make_shared<Record<UpdateContainerResourcesParams>>(context.getParams());
+  return Answer(broker_.loop, context, [this, params](Fiber& fiber) {
+    const std::string id = params->read().getId();
+    return Operation(fiber, broker_, "UpdateContainerResources", id).Run([&] {
+      return UpdateContainerResources(fiber, broker_, id, params->read().getResources());
+    });
+  });
 }
 
 kj::Promise<void> BrokerServer::execSync(ExecSyncContext context) {

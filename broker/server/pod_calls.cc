@@ -1,7 +1,9 @@
 #include "broker/audit/operation.h"
 #include "broker/network/network.h"
 #include "broker/operations/pod.h"
+#include "broker/operations/pod_cgroup.h"
 #include "broker/plan/container_spec.h"
+#include "broker/plan/runtime_choice.h"
 #include "broker/server/answer.h"
 #include "broker/server/broker_server.h"
 #include "broker/server/filter.h"
@@ -26,7 +28,7 @@ kj::Promise<void> BrokerServer::status(StatusContext context) {
       [this](auto results, const Readiness& state) {
         const absl::Status& network = state.status;
         absl::Status runtime = broker_.spawner.connected()
-                                   ? ChooseRuntime(broker_.config, "").status()
+                                   ? CheckHandler(broker_.config, "")
                                    : absl::UnavailableError("the spawner is gone");
         results.setRuntimeReady(runtime.ok());
         results.setRuntimeReason(std::string(runtime.message()));
@@ -69,6 +71,17 @@ kj::Promise<void> BrokerServer::removePodSandbox(RemovePodSandboxContext context
   return Answer(broker_.loop, context, [this, id](Fiber& fiber) {
     return Operation(fiber, broker_, "RemovePodSandbox", id).Run([&] {
       return RemovePod(fiber, broker_, id);
+    });
+  });
+}
+
+kj::Promise<void> BrokerServer::updatePodResources(UpdatePodResourcesContext context) {
+  auto params = std::make_shared<Record<UpdatePodResourcesParams>>(context.getParams());
+  return Answer(broker_.loop, context, [this, params](Fiber& fiber) {
+    auto asked = params->read();
+    return Operation(fiber, broker_, "UpdatePodSandboxResources", asked.getId().cStr()).Run([&] {
+      return UpdatePodResources(fiber, broker_, asked.getId().cStr(), asked.getOverhead(),
+                                asked.getResources());
     });
   });
 }

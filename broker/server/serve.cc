@@ -6,20 +6,25 @@
 #include "base/status.h"
 #include "broker/server/admin_server.h"
 #include "broker/server/broker_server.h"
+#include "broker/streaming/serve_streams.h"
 #include "ipc/frame_gate.h"
+#include "ipc/tagged_fd.h"
 
 namespace bulkhead::broker {
 namespace {
 
 constexpr size_t kMaxRequestBytes = 1 << 20;
+constexpr size_t kMaxAnswerBytes = 34 << 20;
 constexpr size_t kFlowLimitWords = (2 << 20) / sizeof(capnp::word);
 constexpr int kMaxAdmins = 8;
 constexpr char kNewFrontend = 'F';
 constexpr char kNetworkChanged = 'N';
+constexpr char kNewStreaming = 'S';
 
 capnp::ReaderOptions RequestOptions() {
   capnp::ReaderOptions options;
-  options.traversalLimitInWords = 4 * kMaxRequestBytes / sizeof(capnp::word);
+  // Cap'n Proto holds what is sent against this as well: two streams of ExecSync are the longest.
+  options.traversalLimitInWords = kMaxAnswerBytes / sizeof(capnp::word);
   options.nestingLimit = 16;
   return options;
 }
@@ -62,29 +67,6 @@ struct AdminConnection {
   capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc;
 };
 
-struct Notice {
-  char what = 0;  // 0: the supervisor is gone
-  base::UniqueFd fd;
-};
-
-// 'F' with a frontend's connection, or 'N' alone: something changed in the network configuration
-// directory.
-Notice ReceiveNotice(int control) {
-  char what = 0;
-  iovec part = {.iov_base = &what, .iov_len = 1};
-  alignas(cmsghdr) char space[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message = {
-      .msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)};
-  ssize_t n = recvmsg(control, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  cmsghdr* header = n == 1 ? CMSG_FIRSTHDR(&message) : nullptr;
-  Notice notice = {.what = n == 1 ? what : '\0'};
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return notice;
-  int fd = -1;
-  memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-  notice.fd.Reset(fd);
-  return notice;
-}
-
 bool IsRoot(int socket) {
   ucred peer = {};
   socklen_t size = sizeof(peer);
@@ -93,18 +75,26 @@ bool IsRoot(int socket) {
 
 }  // namespace
 
-void ServeFrontends(Fiber& fiber, Broker& broker, int control) {
+void ServeSupervisor(Fiber& fiber, Broker& broker, int control) {
   std::unique_ptr<FrontendConnection> current;
-  while (true) {
-    if (!fiber.waiter().Readable(control, base::Deadline::Never()).ok()) return;
-    Notice notice = ReceiveNotice(control);
-    if (notice.what == kNetworkChanged) {
+  while (fiber.waiter().Readable(control, base::Deadline::Never()).ok()) {
+    absl::StatusOr<ipc::TaggedFd> came = ipc::ReceiveTaggedFd(control);
+    if (absl::IsNotFound(came.status())) continue;
+    if (!came.ok()) return;
+    if (came->tag == kNetworkChanged) {
       NoteConfigurationChange(broker);
       continue;
     }
-    if (notice.what != kNewFrontend || !notice.fd) return;
+    if (!came->fd) return;
+    if (came->tag == kNewStreaming) {
+      broker.loop.Stay([&broker, daemon = std::move(came->fd)](Fiber& streams) mutable {
+        ServeStreams(streams, broker, std::move(daemon));
+      });
+      continue;
+    }
+    if (came->tag != kNewFrontend) return;
     current.reset();
-    current = std::make_unique<FrontendConnection>(broker, std::move(notice.fd));
+    current = std::make_unique<FrontendConnection>(broker, std::move(came->fd));
     base::Log(base::Severity::kInfo, "frontend connected");
   }
 }

@@ -8,8 +8,18 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "ipc/send_fd.h"
 
 namespace bulkhead::broker {
+
+// A worker that limits itself ends so (worker/common/own_limits.h).
+constexpr int kOutOfMemoryExit = 3;
+
+bool WorkerExit::OverLimit() const {
+  if (!started) return false;
+  return oom_killed || (WIFSIGNALED(value) && WTERMSIG(value) == SIGXCPU) ||
+         (WIFEXITED(value) && WEXITSTATUS(value) == kOutOfMemoryExit);
+}
 
 std::string WorkerExit::Describe() const {
   if (!started) return absl::StrCat("could not be started: ", strerror(value));
@@ -17,7 +27,9 @@ std::string WorkerExit::Describe() const {
   if (WIFSIGNALED(value)) {
     int signal = WTERMSIG(value);
     return absl::StrCat("was killed by signal ", signal,
-                        signal == SIGSYS ? " (a forbidden system call)" : "");
+                        signal == SIGSYS    ? " (a forbidden system call)"
+                        : signal == SIGXCPU ? " (its CPU time is used up)"
+                                            : "");
   }
   return absl::StrCat("ended with code ", WEXITSTATUS(value));
 }
@@ -64,24 +76,15 @@ void SpawnerClient::Disconnected() {
 }
 
 absl::StatusOr<SpawnerClient::Started> SpawnerClient::Spawn(Fiber& fiber, security::Kind kind,
-                                                           int control) {
+                                                            int control) {
   if (!connected_) return absl::UnavailableError("the spawner is gone");
   ipc::SpawnRequest request = {.magic = ipc::kSpawnMagic,
                                .op = ipc::SpawnOp::kSpawn,
                                .id = next_id_++,
                                .kind = static_cast<uint32_t>(kind)};
-  iovec part = {.iov_base = &request, .iov_len = sizeof(request)};
-  alignas(cmsghdr) char space[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space,
-                    .msg_controllen = sizeof(space)};
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  memcpy(CMSG_DATA(header), &control, sizeof(int));
-
   base::Deadline deadline = base::Deadline::After(absl::Seconds(10));
-  while (sendmsg(writer_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+  while (ipc::SendWithFd(writer_.get(), &request, sizeof(request), control,
+                         MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return absl::UnavailableError("the spawner is gone");
     BULKHEAD_RETURN_IF_ERROR(fiber.waiter().Writable(writer_.get(), deadline));

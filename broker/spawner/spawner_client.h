@@ -18,6 +18,8 @@ struct WorkerExit {
   int value = 0;        // wait(2) status
   bool oom_killed = false;
 
+  // It died of a limit on its memory or CPU time.
+  bool OverLimit() const;
   // For an error message: "killed by signal 31 (a forbidden system call)".
   std::string Describe() const;
 };

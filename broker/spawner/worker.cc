@@ -97,9 +97,15 @@ absl::Status Worker::Explain(Fiber& fiber, const absl::Status& why) {
     return absl::InternalError(absl::StrCat(name, "broke the protocol"));
   }
   WaitForExit(fiber);
+  if (cancelled_) return absl::CancelledError(absl::StrCat(name, "is not needed any more"));
   absl::Status status = absl::InternalError(absl::StrCat(name, exit_->Describe()));
   base::Log(base::Severity::kError, "worker died", {{"what", status.message()}});
-  return exit_->oom_killed ? absl::ResourceExhaustedError(status.message()) : status;
+  return exit_->OverLimit() ? absl::ResourceExhaustedError(status.message()) : status;
+}
+
+void Worker::Cancel() {
+  cancelled_ = true;
+  spawner_.Kill(id_);
 }
 
 void Worker::WaitForExit(Fiber& fiber) {

@@ -73,6 +73,9 @@ class Worker {
     return Finish<Result>(fiber, [](auto&&, auto&&) { return absl::OkStatus(); });
   }
 
+  // Kills it: Finish, in whatever fiber it waits, then gives CANCELLED.
+  void Cancel();
+
   // Until it is dead, so that nothing of it can still write; kills it after a second.
   void WaitForExit(Fiber& fiber);
 
@@ -95,6 +98,7 @@ class Worker {
   kj::ForkedPromise<void> ended_;
   std::shared_ptr<WorkerExit> exit_;  // set when ended_ is fulfilled
   bool answered_ = false;
+  bool cancelled_ = false;
 };
 
 }  // namespace bulkhead::broker

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "ipc/guard.h"
 #include "ipc/message.h"
+#include "ipc/wipe.h"
 
 namespace bulkhead::broker {
 
@@ -28,6 +29,9 @@ class Record {
 
   typename T::Builder edit() { return message_->getRoot<T>(); }
   typename T::Reader read() const { return message_->getRoot<T>().asReader(); }
+
+  // Overwrites what it holds, where that is secret.
+  void Wipe() { ipc::Wipe(*message_); }
 
   std::string Serialize() const {
     kj::Array<capnp::word> words = capnp::messageToFlatArray(*message_);

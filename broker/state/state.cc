@@ -75,6 +75,7 @@ absl::Status State::LoadAll() {
     pod->id = row.id;
     pod->record = *std::move(record);
     pod->phase = static_cast<Phase>(row.phase);
+    pod->told = Reached(*pod);
     pods_[row.id] = pod;
   }
   BULKHEAD_ASSIGN_OR_RETURN(std::vector<Row> containers, store_->Load(Table::kContainers));
@@ -90,6 +91,7 @@ absl::Status State::LoadAll() {
     container->record = *std::move(record);
     container->spec = *std::move(spec);
     container->phase = static_cast<Phase>(row.phase);
+    container->told = Reached(*container);
     containers_[row.id] = container;
   }
   BULKHEAD_ASSIGN_OR_RETURN(std::vector<Row> images, store_->Load(Table::kImages));
@@ -105,14 +107,32 @@ absl::Status State::LoadAll() {
   for (const Row& row : layers) {
     std::vector<std::string> numbers = absl::StrSplit(row.record, ' ');
     LayerObject layer;
-    if (numbers.size() != 2 || !absl::SimpleAtoi(numbers[0], &layer.bytes) ||
+    if (numbers.size() < 2 || numbers.size() > 3 || !absl::SimpleAtoi(numbers[0], &layer.bytes) ||
         !absl::SimpleAtoi(numbers[1], &layer.inodes)) {
       ReportBadRow("layers", row, absl::DataLossError("not two numbers"));
       continue;
     }
+    if (numbers.size() == 3) layer.written_in_boot = numbers[2];
+    layer.seal = row.extra;
     layers_[row.id] = layer;
   }
+  BULKHEAD_RETURN_IF_ERROR(LoadPulls());
   return LoadNetworks();
+}
+
+absl::Status State::LoadPulls() {
+  BULKHEAD_ASSIGN_OR_RETURN(std::vector<Row> pulls, store_->Load(Table::kPulls));
+  for (const Row& row : pulls) {
+    std::vector<std::string> words = absl::StrSplit(row.record, ' ');
+    PullLease lease;
+    if (!absl::SimpleAtoi(words[0], &lease.expires_at_ns)) {
+      ReportBadRow("pulls", row, absl::DataLossError("no time"));
+      continue;
+    }
+    lease.digests.insert(words.begin() + 1, words.end());
+    pulls_[row.id] = std::move(lease);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status State::LoadNetworks() {
@@ -133,12 +153,27 @@ absl::Status State::LoadNetworks() {
   return absl::OkStatus();
 }
 
+absl::Status State::SavePull(const std::string& name, PullLease lease) {
+  std::string record = absl::StrCat(lease.expires_at_ns);
+  for (const std::string& digest : lease.digests) absl::StrAppend(&record, " ", digest);
+  BULKHEAD_RETURN_IF_ERROR(
+      store_->Put(Table::kPulls, {.id = name, .record = record}, Durability::kProcess));
+  pulls_[name] = std::move(lease);
+  return absl::OkStatus();
+}
+
+absl::Status State::ForgetPull(const std::string& name) {
+  if (pulls_.erase(name) == 0) return absl::OkStatus();
+  return store_->Delete(Table::kPulls, name, Durability::kProcess);
+}
+
 absl::Status State::Save(const PodPtr& pod) {
   BULKHEAD_RETURN_IF_ERROR(store_->Put(
       Table::kPods,
       {.id = pod->id, .phase = static_cast<int>(pod->phase), .record = pod->record.Serialize()},
       Durability::kProcess));
   pods_[pod->id] = pod;
+  Observe(*pod);
   return absl::OkStatus();
 }
 
@@ -150,6 +185,7 @@ absl::Status State::Save(const ContainerPtr& container) {
                                         .extra = container->spec.Serialize()},
                                        Durability::kProcess));
   containers_[container->id] = container;
+  Observe(*container);
   return absl::OkStatus();
 }
 
@@ -195,9 +231,14 @@ absl::Status State::SaveImage(Record<schema::Image> image) {
 }
 
 absl::Status State::SaveLayer(const std::string& diff_id_hex, LayerObject layer) {
+  const bool written = layer.written_in_boot.empty();
   BULKHEAD_RETURN_IF_ERROR(store_->Put(
-      Table::kLayers, {.id = diff_id_hex, .record = absl::StrCat(layer.bytes, " ", layer.inodes)},
-      Durability::kPower));
+      Table::kLayers,
+      {.id = diff_id_hex,
+       .record =
+           absl::StrCat(layer.bytes, " ", layer.inodes, written ? "" : " ", layer.written_in_boot),
+       .extra = layer.seal},
+      written ? Durability::kPower : Durability::kProcess));
   layers_[diff_id_hex] = layer;
   return absl::OkStatus();
 }
@@ -205,6 +246,8 @@ absl::Status State::SaveLayer(const std::string& diff_id_hex, LayerObject layer)
 absl::Status State::Forget(const PodPtr& pod) {
   BULKHEAD_RETURN_IF_ERROR(store_->Delete(Table::kPods, pod->id, Durability::kProcess));
   pod->phase = Phase::kGone;
+  if (pod->told == Told::kStarted) Publish(Events::Kind::STOPPED, pod->id, pod->id);
+  if (pod->told != Told::kNothing) Publish(Events::Kind::DELETED, pod->id, pod->id);
   pods_.erase(pod->id);
   return absl::OkStatus();
 }
@@ -213,6 +256,9 @@ absl::Status State::Forget(const ContainerPtr& container) {
   BULKHEAD_RETURN_IF_ERROR(store_->Delete(Table::kContainers, container->id, Durability::kProcess));
   container->phase = Phase::kGone;
   containers_.erase(container->id);
+  const std::string pod_id = container->record.read().getPodId().cStr();
+  if (container->told == Told::kStarted) Publish(Events::Kind::STOPPED, container->id, pod_id);
+  if (container->told != Told::kNothing) Publish(Events::Kind::DELETED, container->id, pod_id);
   return absl::OkStatus();
 }
 

@@ -2,11 +2,13 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "broker/fiber.h"
+#include "broker/state/events.h"
 #include "broker/state/record.h"
 #include "broker/state/store.h"
 #include "schema/container.capnp.h"
@@ -26,12 +28,16 @@ enum class Phase { kCreating = 1, kActive = 2, kRemoving = 3, kGone = 4 };
 class InitLink;
 class MonitorLink;
 
+// What has been told of an object to those who follow events; each comes after the ones before it.
+enum class Told { kNothing, kCreated, kStarted, kStopped };
+
 struct PodObject {
   std::string id;
   Record<schema::Pod> record;
   Phase phase = Phase::kCreating;
   FiberMutex mutex;                // orders run, stop, remove, and the making of containers in it
   std::shared_ptr<InitLink> init;  // of its shared PID namespace, where it has one
+  Told told = Told::kNothing;
 };
 using PodPtr = std::shared_ptr<PodObject>;
 
@@ -43,12 +49,30 @@ struct ContainerObject {
   FiberMutex mutex;  // orders start, stop and remove
   std::shared_ptr<MonitorLink> monitor;
   std::string config_digest;  // SHA-256 of its config.json; empty: made before this process began
+  Told told = Told::kNothing;
 };
 using ContainerPtr = std::shared_ptr<ContainerObject>;
+
+// How far it has come. A pod is made and started at once.
+Told Reached(const PodObject& pod);
+Told Reached(const ContainerObject& container);
 
 struct LayerObject {
   uint64_t bytes = 0;
   uint64_t inodes = 0;
+  // Not empty: it may not be on the disk yet. The boot, in hex, in which it was made: after another
+  // one it is no layer.
+  std::string written_in_boot = {};
+  std::string
+      seal;  // what a check worker hashed it to after it was unpacked, 32 bytes; empty: not yet
+  bool damaged = false;  // found to be so by a check since the start: nothing may use it
+};
+
+// What a pull needs, kept for it although no image has it yet: a pull that is cut off is resumed by
+// the next one of the same name, with all that was verified until then.
+struct PullLease {
+  int64_t expires_at_ns = 0;      // wall clock
+  std::set<std::string> digests;  // hex, of blobs and of layers
 };
 
 // A pod's network, from before ADD until DEL is done: it may outlive the pod. By the pod's id.
@@ -80,6 +104,10 @@ class State {
   absl::Status Forget(const AttachmentPtr& attachment);
   absl::Status ForgetImage(const std::string& id);
   absl::Status ForgetLayer(const std::string& diff_id_hex);
+  absl::Status SavePull(const std::string& name, PullLease lease);
+  absl::Status ForgetPull(const std::string& name);
+  // Of a layer that is known. Not stored: the next check finds it again.
+  void MarkLayerDamaged(const std::string& diff_id_hex) { layers_[diff_id_hex].damaged = true; }
 
   // By id or a unique prefix of one. NOT_FOUND names the id; INVALID_ARGUMENT: no id at all, or
   // several fit.
@@ -91,6 +119,11 @@ class State {
   // By image id (prefix), tag or digest reference, as normalised; null where there is none.
   const Record<schema::Image>* FindImage(absl::string_view name) const;
 
+  // Saving and forgetting publish what has happened.
+  Events& events() { return events_; }
+  // A new subscription, which first tells what is there. RESOURCE_EXHAUSTED: see Events.
+  absl::StatusOr<uint64_t> Follow();
+
   std::vector<ContainerPtr> ContainersOf(absl::string_view pod_id) const;
   const std::map<std::string, PodPtr>& pods() const { return pods_; }
   const std::map<std::string, ContainerPtr>& containers() const { return containers_; }
@@ -101,10 +134,16 @@ class State {
   std::string Setting(const std::string& name) const;
   const std::map<std::string, Record<schema::Image>>& images() const { return images_; }
   const std::map<std::string, LayerObject>& layers() const { return layers_; }
+  const std::map<std::string, PullLease>& pulls() const { return pulls_; }
 
  private:
   explicit State(std::unique_ptr<Store> store) : store_(std::move(store)) {}
   absl::Status LoadAll();
+  SnapshotPtr SnapshotOf(absl::string_view pod_id) const;
+  void Publish(Events::Kind kind, const std::string& id, absl::string_view pod_id);
+  void Observe(PodObject& pod);
+  void Observe(ContainerObject& container);
+  absl::Status LoadPulls();
   absl::Status LoadNetworks();
 
   std::unique_ptr<Store> store_;
@@ -112,6 +151,8 @@ class State {
   std::map<std::string, ContainerPtr> containers_;
   std::map<std::string, Record<schema::Image>> images_;
   std::map<std::string, LayerObject> layers_;
+  Events events_;
+  std::map<std::string, PullLease> pulls_;
   std::map<std::string, AttachmentPtr> attachments_;
   std::map<std::string, std::string> settings_;
 };

@@ -20,6 +20,8 @@ constexpr const char* kCreate = R"sql(
     id TEXT PRIMARY KEY, phase INTEGER NOT NULL, record BLOB NOT NULL, extra BLOB) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS layers(
     id TEXT PRIMARY KEY, phase INTEGER NOT NULL, record BLOB NOT NULL, extra BLOB) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS pulls(
+    id TEXT PRIMARY KEY, phase INTEGER NOT NULL, record BLOB NOT NULL, extra BLOB) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS attachments(
     id TEXT PRIMARY KEY, phase INTEGER NOT NULL, record BLOB NOT NULL, extra BLOB) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS settings(
@@ -36,6 +38,8 @@ const char* Name(Table table) {
       return "images";
     case Table::kLayers:
       return "layers";
+    case Table::kPulls:
+      return "pulls";
     case Table::kAttachments:
       return "attachments";
     case Table::kSettings:

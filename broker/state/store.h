@@ -12,7 +12,7 @@ struct sqlite3_stmt;
 
 namespace bulkhead::broker {
 
-enum class Table { kPods, kContainers, kImages, kLayers, kAttachments, kSettings };
+enum class Table { kPods, kContainers, kImages, kLayers, kPulls, kAttachments, kSettings };
 
 // What a row must outlive. Pods and containers end with a power loss anyway; an image must be there
 // after it, once it was said to be.

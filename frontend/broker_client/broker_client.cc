@@ -17,6 +17,8 @@ constexpr size_t kEnvelopeBytes = 4096;
 // Two streams of 16 MiB from an exec are the largest answer there is.
 constexpr size_t kMaxAnswerWords = (48 << 20) / sizeof(capnp::word);
 
+constexpr kj::Duration kLookAgain = 200 * kj::MILLISECONDS;
+
 kj::Duration ToKj(absl::Duration d) {
   constexpr int64_t kDay = int64_t{24} * 3600 * 1000000;
   return std::clamp<int64_t>(absl::ToInt64Microseconds(d), 0, kDay) * kj::MICROSECONDS;
@@ -38,6 +40,14 @@ absl::Status FromFault(const kj::Exception& fault) {
       break;
   }
   return absl::InternalError("the broker could not answer");
+}
+
+// Looks again and again; gone lives longer.
+kj::Promise<absl::Status> WhenGone(kj::Timer& timer, const std::function<bool()>& gone) {
+  return timer.afterDelay(kLookAgain).then([&timer, &gone]() -> kj::Promise<absl::Status> {
+    if (gone()) return absl::Status(absl::CancelledError("the client went away"));
+    return WhenGone(timer, gone);
+  });
 }
 
 }  // namespace
@@ -89,17 +99,22 @@ BrokerClient::~BrokerClient() {
 }
 
 absl::Status BrokerClient::RunOnLoop(
-    kj::Function<kj::Promise<void>(schema::Broker::Client&)> prepare, absl::Duration limit) {
+    kj::Function<kj::Promise<void>(schema::Broker::Client&)> prepare, absl::Duration limit,
+    const std::function<bool()>& gone) {
   if (limit <= absl::ZeroDuration()) return absl::DeadlineExceededError("no time left");
   return loop_->executor->executeSync([&]() -> kj::Promise<absl::Status> {
-    auto answered = kj::evalNow([&] { return prepare(loop_->broker); })
-                        .then([] { return absl::OkStatus(); })
-                        .catch_([](kj::Exception&& fault) { return FromFault(fault); });
+    auto answered = kj::evalNow([&] {
+                      return prepare(loop_->broker);
+                    }).then([] {
+                        return absl::OkStatus();
+                      }).catch_([](kj::Exception&& fault) { return FromFault(fault); });
     auto late = loop_->timer->afterDelay(ToKj(limit)).then([limit]() -> absl::Status {
       return absl::DeadlineExceededError(
           absl::StrCat("the broker did not answer in ", absl::FormatDuration(limit)));
     });
-    return answered.exclusiveJoin(kj::mv(late));
+    auto first = answered.exclusiveJoin(kj::mv(late));
+    if (!gone) return first;
+    return first.exclusiveJoin(WhenGone(*loop_->timer, gone));
   });
 }
 

@@ -36,9 +36,7 @@ class Answer {
  public:
   explicit Answer(std::unique_ptr<capnp::MallocMessageBuilder> message)
       : message_(std::move(message)) {}
-  typename Results::Reader results() const {
-    return message_->getRoot<Results>().asReader();
-  }
+  typename Results::Reader results() const { return message_->getRoot<Results>().asReader(); }
 
  private:
   std::unique_ptr<capnp::MallocMessageBuilder> message_;
@@ -55,22 +53,24 @@ class BrokerClient {
   BrokerClient& operator=(const BrokerClient&) = delete;
 
   template <typename Params, typename Results>
-  using Method = capnp::Request<Params, Results> (schema::Broker::Client::*)(
-      kj::Maybe<capnp::MessageSize>);
+  using Method =
+      capnp::Request<Params, Results> (schema::Broker::Client::*)(kj::Maybe<capnp::MessageSize>);
 
   // Makes one call from any thread but the loop's. DEADLINE_EXCEEDED after limit: the broker may
   // still do it. UNAVAILABLE: the connection is lost. RESOURCE_EXHAUSTED: the request is over what
-  // the broker takes (1 MiB). The status inside the results is the caller's to read.
+  // the broker takes (1 MiB). CANCELLED: gone, asked now and then on the loop's thread, said true;
+  // the broker is told. The status inside the results is the caller's to read.
   template <typename Params, typename Results>
   absl::StatusOr<Answer<Results>> Call(Method<Params, Results> method, Question<Params>& question,
-                                       absl::Duration limit);
+                                       absl::Duration limit,
+                                       const std::function<bool()>& gone = {});
 
  private:
   struct Loop;  // what only the loop's thread touches
 
   // Sends what prepare makes on the loop's thread and waits until it is done or limit has passed.
   absl::Status RunOnLoop(kj::Function<kj::Promise<void>(schema::Broker::Client&)> prepare,
-                         absl::Duration limit);
+                         absl::Duration limit, const std::function<bool()>& gone);
   static absl::Status CheckSize(capnp::MessageSize size);
   // Copies field by field: a request and its parameters have no common root.
   static void Copy(capnp::DynamicStruct::Reader from, capnp::DynamicStruct::Builder to);
@@ -82,8 +82,8 @@ class BrokerClient {
 
 template <typename Params, typename Results>
 absl::StatusOr<Answer<Results>> BrokerClient::Call(Method<Params, Results> method,
-                                                   Question<Params>& question,
-                                                   absl::Duration limit) {
+                                                   Question<Params>& question, absl::Duration limit,
+                                                   const std::function<bool()>& gone) {
   const typename Params::Reader params = question.params().asReader();
   const capnp::MessageSize size = params.totalSize();
   if (absl::Status status = CheckSize(size); !status.ok()) return status;
@@ -96,7 +96,7 @@ absl::StatusOr<Answer<Results>> BrokerClient::Call(Method<Params, Results> metho
           answer->setRoot(static_cast<typename Results::Reader>(response));
         });
       },
-      limit);
+      limit, gone);
   if (!status.ok()) return status;
   return Answer<Results>(std::move(answer));
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 
 #include "absl/status/statusor.h"
 #include "absl/time/clock.h"
@@ -24,6 +25,8 @@ struct Call {
   const Node& node;
   CallCounts& counts;
   absl::Time client_deadline = absl::InfiniteFuture();
+  // Whether the client has gone away meanwhile; from any thread. Empty: nobody can tell.
+  std::function<bool()> gone = {};
 };
 
 // How long the broker may take, whatever the client allows. RunPodSandbox: ten seconds less than
@@ -41,6 +44,21 @@ absl::StatusOr<Answer<Results>> Ask(const Call& call, BrokerClient::Method<Param
   const absl::Duration left = call.client_deadline - absl::Now();
   absl::StatusOr<Answer<Results>> answer =
       call.broker.Call(method, question, std::min(limit, left));
+  if (!answer.ok()) return answer.status();
+  absl::Status status = ipc::ReadStatus(answer->results().getStatus());
+  if (!status.ok()) return status;
+  return answer;
+}
+
+// The same, but drops the call when the client goes away: for what goes on only as long as somebody
+// wants it.
+template <typename Params, typename Results>
+absl::StatusOr<Answer<Results>> AskWhileWanted(const Call& call,
+                                               BrokerClient::Method<Params, Results> method,
+                                               Question<Params>& question, absl::Duration limit) {
+  const absl::Duration left = call.client_deadline - absl::Now();
+  absl::StatusOr<Answer<Results>> answer =
+      call.broker.Call(method, question, std::min(limit, left), call.gone);
   if (!answer.ok()) return answer.status();
   absl::Status status = ipc::ReadStatus(answer->results().getStatus());
   if (!status.ok()) return status;

@@ -13,6 +13,12 @@ absl::Status CheckId(absl::string_view field, absl::string_view what, const std:
       absl::StrCat(what, " ", absl::CHexEscape(id.substr(0, 64)), ": not found"));
 }
 
+absl::Status CheckOne(absl::string_view what, const std::string& id, size_t found) {
+  if (found == 1) return absl::OkStatus();
+  if (found == 0) return absl::NotFoundError(absl::StrCat(what, " ", id, ": not found"));
+  return absl::InvalidArgumentError(absl::StrCat(what, " ", id, ": the prefix fits several"));
+}
+
 absl::Status GoneIsFine(const absl::Status& status) {
   return absl::IsNotFound(status) ? absl::OkStatus() : status;
 }

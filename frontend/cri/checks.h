@@ -12,6 +12,10 @@ namespace bulkhead::frontend {
 // have that id.
 absl::Status CheckId(absl::string_view field, absl::string_view what, const std::string& id);
 
+// Of things that were found by a prefix of their id: NOT_FOUND where there is none,
+// INVALID_ARGUMENT where there are several.
+absl::Status CheckOne(absl::string_view what, const std::string& id, size_t found);
+
 // For calls where an id that is gone is a success: NOT_FOUND becomes OK.
 absl::Status GoneIsFine(const absl::Status& status);
 

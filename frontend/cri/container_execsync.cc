@@ -14,6 +14,9 @@ namespace {
 // code.
 constexpr size_t kMaxOutputBytes = (16 << 20) - (64 << 10);
 
+// CRI has no field for it.
+constexpr char kWasCut[] = "\nbulkhead: more than 16 MiB of output, the rest was dropped\n";
+
 std::string Cut(capnp::Data::Reader data, size_t max) {
   return String(data.slice(0, std::min(data.size(), max)));
 }
@@ -39,6 +42,9 @@ absl::Status ExecSync(const Call& call, const v1::ExecSyncRequest& request,
   const auto results = answer.results();
   response.set_stdout(Cut(results.getStdout(), kMaxOutputBytes));
   response.set_stderr(Cut(results.getStderr(), kMaxOutputBytes - response.stdout().size()));
+  if (results.getStdout().size() + results.getStderr().size() > kMaxOutputBytes) {
+    response.mutable_stderr()->append(kWasCut);
+  }
   response.set_exit_code(results.getExitCode());
   return absl::OkStatus();
 }

@@ -12,12 +12,13 @@ absl::Status ContainerStatus(const Call& call, const v1::ContainerStatusRequest&
   BULKHEAD_RETURN_IF_ERROR(CheckId("container_id", "container", request.container_id()));
   Question<Broker::ContainerStatusParams> question;
   question.params().setId(Text(request.container_id()));
+  question.params().setVerbose(request.verbose());
   BULKHEAD_ASSIGN_OR_RETURN(const auto answer,
                             Ask(call, &Broker::Client::containerStatusRequest, question));
   const auto results = answer.results();
   FromContainerStatus(results.getContainer(), results.getImage(), response.mutable_status());
   if (request.verbose()) {
-    (*response.mutable_info())["info"] = ContainerInfo(results.getContainer());
+    (*response.mutable_info())["info"] = ContainerInfo(results.getContainer(), results.getSpecification());
   }
   return absl::OkStatus();
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "absl/status/status.h"
@@ -20,9 +21,13 @@ namespace v1 = ::runtime::v1;
 // Converts and checks (validate/pod.h).
 absl::Status ToPodConfig(const v1::PodSandboxConfig& in, const std::string& handler,
                          schema::PodConfig::Builder out);
-// Converts and checks (validate/container.h). image: the name under which the store knows it
-// (image_name.h).
-absl::Status ToContainerConfig(const v1::ContainerConfig& in, const std::string& image,
+// The names under which the store knows the images of a request (image_name.h).
+struct StoreNames {
+  std::string image;
+  std::map<int, std::string> mounts;  // by index, of each mount that has an image
+};
+// Converts and checks (validate/container.h).
+absl::Status ToContainerConfig(const v1::ContainerConfig& in, const StoreNames& names,
                                schema::ContainerConfig::Builder out);
 
 // Parts of the two above. field: the CRI name of in.
@@ -38,8 +43,8 @@ absl::Status ToIdMapping(const std::string& uids_field, const IdMappings& uids,
 void ToResources(const v1::LinuxContainerResources& in, schema::Resources::Builder out);
 absl::Status ToSecurityContext(const v1::LinuxContainerSecurityContext& in,
                                schema::SecurityContext::Builder out);
-// Refuses what only a node with AppArmor or SELinux could do; "no confinement" and "the default"
-// are fine.
+// For pods, which have no process: refuses what only a node with AppArmor or SELinux could do; "no
+// confinement" and "the default" are fine.
 absl::Status CheckAppArmor(absl::string_view field, bool given, const v1::SecurityProfile& in);
 absl::Status CheckSelinux(absl::string_view field, const v1::SELinuxOption& in);
 

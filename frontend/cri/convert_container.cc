@@ -27,8 +27,9 @@ v1::ContainerState FromState(Container::State state) {
   return v1::CONTAINER_UNKNOWN;
 }
 
-void FromMounts(schema::ContainerConfig::Reader in, v1::ContainerStatus* out) {
-  for (const auto mount : in.getMounts()) {
+void FromMounts(Container::Reader container, v1::ContainerStatus* out) {
+  const auto mounts = container.getConfig().getMounts();
+  for (const auto mount : mounts) {
     v1::Mount* added = out->add_mounts();
     added->set_container_path(String(mount.getContainerPath()));
     added->set_host_path(String(mount.getHostPath()));
@@ -36,6 +37,16 @@ void FromMounts(schema::ContainerConfig::Reader in, v1::ContainerStatus* out) {
     added->set_propagation(
         static_cast<v1::MountPropagation>(static_cast<int>(mount.getPropagation())));
     added->set_recursive_read_only(mount.getRecursiveReadOnly());
+    added->set_selinux_relabel(mount.getSelinuxRelabel());
+    added->set_image_sub_path(String(mount.getImageSubPath()));
+  }
+  for (const auto image : container.getImageMounts()) {
+    if (image.getMount() >= mounts.size()) continue;
+    const auto mount = mounts[image.getMount()];
+    v1::ImageSpec* spec = out->mutable_mounts(static_cast<int>(image.getMount()))->mutable_image();
+    spec->set_image(String(mount.getImage()));
+    spec->set_user_specified_image(String(mount.getUserSpecifiedImage()));
+    spec->set_image_ref(String(image.getImageId()));
   }
 }
 
@@ -86,9 +97,9 @@ void FromContainerStatus(Container::Reader in, schema::Image::Reader image,
   out->set_image_id(String(in.getImageId()));
   FromLabels(config.getLabels(), out->mutable_labels());
   FromLabels(config.getAnnotations(), out->mutable_annotations());
-  FromMounts(config, out);
+  FromMounts(in, out);
   out->set_log_path(String(in.getLogPath()));
-  FromResources(config.getResources(), out->mutable_resources()->mutable_linux());
+  FromResources(in.getResources(), out->mutable_resources()->mutable_linux());
   FromUser(in.getUser(), out->mutable_user()->mutable_linux());
   out->set_stop_signal(FromSignal(in.getStopSignal()));
 }

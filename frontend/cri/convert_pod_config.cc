@@ -80,7 +80,6 @@ absl::Status ToPodSecurity(const v1::LinuxSandboxSecurityContext& in, PodConfig:
   return ToNamespaces(in.namespace_options(), out);
 }
 
-// overhead and resources only tell what kubelet has already written into the pod's own cgroup.
 absl::Status ToPodLinux(const v1::LinuxPodSandboxConfig& in, PodConfig::Builder out) {
   std::string parent = in.cgroup_parent();
   if (absl::StartsWith(parent, "/")) {
@@ -88,6 +87,8 @@ absl::Status ToPodLinux(const v1::LinuxPodSandboxConfig& in, PodConfig::Builder 
         ToOptionalPath(absl::StrCat(kLinux, ".cgroup_parent"), in.cgroup_parent(), &parent));
   }
   out.setCgroupParent(Text(parent));
+  ToResources(in.overhead(), out.initOverhead());
+  ToResources(in.resources(), out.initResources());
   ToLabels(in.sysctls(), [&](unsigned size) { return out.initSysctls(size); });
   return ToPodSecurity(in.security_context(), out);
 }

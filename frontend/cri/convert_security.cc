@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "base/status.h"
 #include "frontend/cri/convert.h"
 #include "frontend/cri/convert_common.h"
@@ -54,9 +55,11 @@ absl::Status ToCapabilityMasks(const v1::Capability& in, SecurityContext::Builde
       ToCapabilities(In("capabilities.add_capabilities"), in.add_capabilities(), &add));
   BULKHEAD_RETURN_IF_ERROR(
       ToCapabilities(In("capabilities.drop_capabilities"), in.drop_capabilities(), &drop));
-  if (in.add_ambient_capabilities_size() > 0) {
-    return NotYet(In("capabilities.add_ambient_capabilities"), "an ambient capability");
-  }
+  CapabilitySet ambient;
+  constexpr absl::string_view kAmbient = "capabilities.add_ambient_capabilities";
+  BULKHEAD_RETURN_IF_ERROR(ToCapabilities(In(kAmbient), in.add_ambient_capabilities(), &ambient));
+  if (ambient.all) return Refuse(In(kAmbient), "\"ALL\" is not for ambient capabilities");
+  out.setAmbientCapabilities(ambient.mask);
   out.setAddCapabilities(add.mask);
   out.setAddAllCapabilities(add.all);
   out.setDropCapabilities(drop.mask);
@@ -116,8 +119,14 @@ absl::Status ToUser(const v1::LinuxContainerSecurityContext& in, SecurityContext
 // The older of the two fields, where the newer is not there.
 absl::Status ToSeccompFromPath(absl::string_view path, SecurityContext::Builder out) {
   if (path.empty()) return absl::OkStatus();
-  if (absl::StartsWith(path, "localhost/")) {
-    return NotYet(In("seccomp_profile_path"), "a seccomp profile of the node");
+  if (absl::ConsumePrefix(&path, "localhost/")) {
+    out.setHasSeccomp(true);
+    auto seccomp = out.initSeccomp();
+    seccomp.setType(SecurityProfile::Type::LOCALHOST);
+    std::string clean;
+    BULKHEAD_RETURN_IF_ERROR(ToOptionalPath(In("seccomp_profile_path"), std::string(path), &clean));
+    seccomp.setLocalhostRef(Text(clean));
+    return absl::OkStatus();
   }
   const bool unconfined = path == "unconfined";
   if (!unconfined && path != "runtime/default" && path != "docker/default") {
@@ -137,18 +146,40 @@ absl::Status ToSeccomp(const v1::LinuxContainerSecurityContext& in, SecurityCont
   out.setHasSeccomp(true);
   auto seccomp = out.initSeccomp();
   seccomp.setType(static_cast<SecurityProfile::Type>(in.seccomp().profile_type()));
-  seccomp.setLocalhostRef(Text(in.seccomp().localhost_ref()));
+  std::string path;
+  BULKHEAD_RETURN_IF_ERROR(
+      ToOptionalPath(In("seccomp.localhost_ref"), in.seccomp().localhost_ref(), &path));
+  seccomp.setLocalhostRef(Text(path));
   return absl::OkStatus();
 }
 
-absl::Status CheckMandatoryAccess(const v1::LinuxContainerSecurityContext& in) {
-  BULKHEAD_RETURN_IF_ERROR(CheckSelinux(In("selinux_options"), in.selinux_options()));
-  BULKHEAD_RETURN_IF_ERROR(CheckAppArmor(In("apparmor"), in.has_apparmor(), in.apparmor()));
-  const std::string& older = in.apparmor_profile();
-  if (in.has_apparmor() || older.empty() || older == "unconfined" || older == "runtime/default") {
+// Whether the node can give what is asked for is the broker's to say.
+absl::Status ToMandatoryAccess(const v1::LinuxContainerSecurityContext& in,
+                               SecurityContext::Builder out) {
+  auto label = out.initSelinux();
+  label.setUser(Text(in.selinux_options().user()));
+  label.setRole(Text(in.selinux_options().role()));
+  label.setType(Text(in.selinux_options().type()));
+  label.setLevel(Text(in.selinux_options().level()));
+  if (in.has_apparmor()) {
+    if (in.apparmor().profile_type() != v1::SecurityProfile::Localhost) {
+      return CheckAppArmor(In("apparmor"), true, in.apparmor());
+    }
+    if (in.apparmor().localhost_ref().empty()) {
+      return Refuse(In("apparmor.localhost_ref"), "must not be empty");
+    }
+    out.setApparmorProfile(Text(in.apparmor().localhost_ref()));
     return absl::OkStatus();
   }
-  return NotYet(In("apparmor_profile"), "an AppArmor profile of the node");
+  absl::string_view older = in.apparmor_profile();
+  if (older.empty() || older == "unconfined" || older == "runtime/default") {
+    return absl::OkStatus();
+  }
+  if (!absl::ConsumePrefix(&older, "localhost/") || older.empty()) {
+    return Refuse(In("apparmor_profile"), "unknown");
+  }
+  out.setApparmorProfile(Text(std::string(older)));
+  return absl::OkStatus();
 }
 
 absl::Status ToPaths(absl::string_view field, const Strings& in,
@@ -229,7 +260,7 @@ absl::Status ToSecurityContext(const v1::LinuxContainerSecurityContext& in,
   BULKHEAD_RETURN_IF_ERROR(ToUser(in, out));
   out.setReadonlyRootfs(in.readonly_rootfs());
   out.setNoNewPrivs(in.no_new_privs());
-  BULKHEAD_RETURN_IF_ERROR(CheckMandatoryAccess(in));
+  BULKHEAD_RETURN_IF_ERROR(ToMandatoryAccess(in, out));
   BULKHEAD_RETURN_IF_ERROR(ToSeccomp(in, out));
   BULKHEAD_RETURN_IF_ERROR(
       ToPaths(In("masked_paths"), in.masked_paths(), out.initMaskedPaths(in.masked_paths_size())));

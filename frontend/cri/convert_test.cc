@@ -120,7 +120,8 @@ absl::Status ConvertPod(const v1::PodSandboxConfig& config, const std::string& h
 
 absl::Status ConvertContainer(const v1::ContainerConfig& config) {
   capnp::MallocMessageBuilder message;
-  return ToContainerConfig(config, kImage, message.initRoot<schema::ContainerConfig>());
+  const StoreNames names = {.image = kImage, .mounts = {{0, kImage}}};
+  return ToContainerConfig(config, names, message.initRoot<schema::ContainerConfig>());
 }
 
 TEST(ToPodConfig, CarriesEveryField) {
@@ -263,7 +264,7 @@ TEST(ToPodConfig, RefusesWhatCannotBeCarried) {
 TEST(ToContainerConfig, CarriesWhatIsRunAndMounted) {
   capnp::MallocMessageBuilder message;
   auto out = message.initRoot<schema::ContainerConfig>();
-  const absl::Status status = ToContainerConfig(GoodContainer(), kImage, out);
+  const absl::Status status = ToContainerConfig(GoodContainer(), {.image = kImage}, out);
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_EQ("app", String(out.getName().asReader()));
   EXPECT_EQ(2u, out.getAttempt());
@@ -287,7 +288,7 @@ TEST(ToContainerConfig, CarriesWhatIsRunAndMounted) {
 TEST(ToContainerConfig, CarriesPowerAndLimits) {
   capnp::MallocMessageBuilder message;
   auto out = message.initRoot<schema::ContainerConfig>();
-  ASSERT_TRUE(ToContainerConfig(GoodContainer(), kImage, out).ok());
+  ASSERT_TRUE(ToContainerConfig(GoodContainer(), {.image = kImage}, out).ok());
   const auto security = out.asReader().getSecurity();
   EXPECT_EQ(uint64_t{1} << 12, security.getAddCapabilities());
   EXPECT_EQ(1u, security.getDropCapabilities());
@@ -330,29 +331,42 @@ TEST(ToContainerConfig, RefusesWhatCannotBeCarried) {
        [](Container& c) {
          c.mutable_mounts(0)->set_propagation(static_cast<v1::MountPropagation>(5));
        }},
-      {kLater, "config.mounts[0].image",
+      {kInvalid, "config.mounts[0].host_path",
        [](Container& c) { c.mutable_mounts(0)->mutable_image()->set_image("x"); }},
-      {kLater, "config.mounts[0].image",
+      {kInvalid, "config.mounts[0].readonly",
+       [](Container& c) {
+         c.mutable_mounts(0)->mutable_image()->set_image("x");
+         c.mutable_mounts(0)->clear_host_path();
+         c.mutable_mounts(0)->clear_recursive_read_only();
+         c.mutable_mounts(0)->set_readonly(false);
+       }},
+      {kInvalid, "config.mounts[0].image_sub_path",
+       [](Container& c) {
+         c.mutable_mounts(0)->mutable_image()->set_image("x");
+         c.mutable_mounts(0)->clear_host_path();
+         c.mutable_mounts(0)->set_image_sub_path("a/../../b");
+       }},
+      {kInvalid, "config.mounts[0].image_sub_path",
        [](Container& c) { c.mutable_mounts(0)->set_image_sub_path("x"); }},
       {kInvalid, "config.mounts[0].gidMappings",
        [](Container& c) { c.mutable_mounts(0)->add_uidmappings(); }},
       {kInvalid, "config.mounts[0].uidMappings",
        [](Container& c) { c.mutable_mounts(0)->add_gidmappings(); }},
-      {kLater, "config.mounts[0].mount_options",
-       [](Container& c) { c.mutable_mounts(0)->add_mount_options("noexec"); }},
+      {kInvalid, "config.mounts[0].mount_options",
+       [](Container& c) { c.mutable_mounts(0)->add_mount_options("rshared"); }},
       {kInvalid, "config.devices[0].host_path",
        [](Container& c) { c.mutable_devices(0)->set_host_path("null"); }},
-      {kLater, "config.CDI_devices",
-       [](Container& c) { c.add_cdi_devices()->set_name("v.com/c=d"); }},
+      {kInvalid, "config.CDI_devices[0].name",
+       [](Container& c) { c.add_cdi_devices()->set_name("v.com/c"); }},
       {kInvalid, "config.linux.resources.cpu_period",
        [](Container& c) { c.mutable_linux()->mutable_resources()->set_cpu_period(-1); }},
       {kInvalid, "config.linux.security_context.capabilities.add_capabilities",
        [=](Container& c) { security(c)->mutable_capabilities()->add_add_capabilities("8"); }},
       {kInvalid, "config.linux.security_context.capabilities.drop_capabilities",
        [=](Container& c) { security(c)->mutable_capabilities()->add_drop_capabilities("X"); }},
-      {kLater, "config.linux.security_context.capabilities.add_ambient_capabilities",
+      {kInvalid, "config.linux.security_context.capabilities.add_ambient_capabilities",
        [=](Container& c) {
-         security(c)->mutable_capabilities()->add_add_ambient_capabilities("KILL");
+         security(c)->mutable_capabilities()->add_add_ambient_capabilities("ALL");
        }},
       {kInvalid, "config.linux.security_context.run_as_user",
        [=](Container& c) { security(c)->mutable_run_as_user()->set_value(int64_t{1} << 32); }},
@@ -362,11 +376,11 @@ TEST(ToContainerConfig, RefusesWhatCannotBeCarried) {
        [=](Container& c) { security(c)->clear_run_as_user(); }},
       {kInvalid, "config.linux.security_context.supplemental_groups",
        [=](Container& c) { security(c)->add_supplemental_groups(-5); }},
-      {kLater, "config.linux.security_context.selinux_options",
-       [=](Container& c) { security(c)->mutable_selinux_options()->set_type("t"); }},
-      {kLater, "config.linux.security_context.apparmor_profile",
-       [=](Container& c) { security(c)->set_apparmor_profile("localhost/x"); }},
-      {kLater, "config.linux.security_context.apparmor",
+      {kInvalid, "config.linux.security_context.selinux_options",
+       [=](Container& c) { security(c)->mutable_selinux_options()->set_type("t\n"); }},
+      {kInvalid, "config.linux.security_context.apparmor_profile",
+       [=](Container& c) { security(c)->set_apparmor_profile("localhost/"); }},
+      {kInvalid, "config.linux.security_context.apparmor.localhost_ref",
        [=](Container& c) {
          security(c)->mutable_apparmor()->set_profile_type(v1::SecurityProfile::Localhost);
        }},
@@ -375,12 +389,16 @@ TEST(ToContainerConfig, RefusesWhatCannotBeCarried) {
          security(c)->mutable_apparmor()->set_profile_type(
              static_cast<v1::SecurityProfile::ProfileType>(3));
        }},
-      {kLater, "config.linux.security_context.seccomp",
+      {kInvalid, "config.linux.security_context.seccomp.localhost_ref",
        [=](Container& c) {
          security(c)->mutable_seccomp()->set_profile_type(v1::SecurityProfile::Localhost);
-         security(c)->mutable_seccomp()->set_localhost_ref("/x.json");
+         security(c)->mutable_seccomp()->set_localhost_ref("x.json");
        }},
-      {kLater, "config.linux.security_context.seccomp_profile_path",
+      {kInvalid, "config.linux.security_context.seccomp.localhost_ref",
+       [=](Container& c) {
+         security(c)->mutable_seccomp()->set_profile_type(v1::SecurityProfile::Localhost);
+       }},
+      {kInvalid, "config.linux.security_context.seccomp_profile_path",
        [=](Container& c) {
          security(c)->clear_seccomp();
          security(c)->set_seccomp_profile_path("localhost/x.json");
@@ -410,7 +428,8 @@ TEST(ToContainerConfig, ReadsTheOlderSeccompField) {
       {"", std::nullopt},
       {"unconfined", Type::UNCONFINED},
       {"runtime/default", Type::RUNTIME_DEFAULT},
-      {"docker/default", Type::RUNTIME_DEFAULT}};
+      {"docker/default", Type::RUNTIME_DEFAULT},
+      {"localhost//var/lib/kubelet/seccomp/x.json", Type::LOCALHOST}};
   for (const auto& [path, type] : table) {
     v1::LinuxContainerSecurityContext in;
     in.set_seccomp_profile_path(path);
@@ -480,7 +499,7 @@ TEST(FromContainer, ReportsWhatKubeletReads) {
   auto container = message.initRoot<schema::Container>();
   container.setId(kId);
   container.setPodId("b");
-  ASSERT_TRUE(ToContainerConfig(GoodContainer(), kImage, container.initConfig()).ok());
+  ASSERT_TRUE(ToContainerConfig(GoodContainer(), {.image = kImage}, container.initConfig()).ok());
   container.setState(schema::Container::State::EXITED);
   container.setImageId("sha256:1");
   container.setImageRef("docker.io/library/busybox@sha256:2");

@@ -24,6 +24,7 @@ absl::Status ImageFsInfo(const Call& call, const v1::ImageFsInfoRequest&,
   containers->set_timestamp(now);
   containers->mutable_fs_id()->set_mountpoint(String(results.getMountpoint()));
   containers->mutable_used_bytes()->set_value(results.getContainerBytes());
+  containers->mutable_inodes_used()->set_value(results.getContainerInodes());
   return absl::OkStatus();
 }
 

@@ -32,11 +32,12 @@ absl::StatusOr<std::vector<std::string>> ImageNames(absl::string_view field,
 }
 
 absl::StatusOr<std::optional<FoundImage>> FindImage(const Call& call, absl::string_view field,
-                                                    const std::string& text) {
+                                                    const std::string& text, bool verbose) {
   BULKHEAD_ASSIGN_OR_RETURN(const std::vector<std::string> names, ImageNames(field, text));
   for (const std::string& name : names) {
     Question<Broker::ImageStatusParams> question;
     question.params().setImage(Text(name));
+    question.params().setVerbose(verbose);
     BULKHEAD_ASSIGN_OR_RETURN(auto answer,
                               Ask(call, &Broker::Client::imageStatusRequest, question));
     if (answer.results().getFound()) return FoundImage{name, std::move(answer)};

@@ -23,6 +23,6 @@ struct FoundImage {
 
 // nullopt: there is no such image.
 absl::StatusOr<std::optional<FoundImage>> FindImage(const Call& call, absl::string_view field,
-                                                    const std::string& text);
+                                                    const std::string& text, bool verbose = false);
 
 }  // namespace bulkhead::frontend

@@ -1,25 +1,16 @@
 #include "base/status.h"
+#include "frontend/cri/convert_auth.h"
 #include "frontend/cri/convert_common.h"
 #include "frontend/cri/rpcs.h"
 #include "validate/reference.h"
 
 namespace bulkhead::frontend {
-namespace {
-
-bool IsEmpty(const v1::AuthConfig& auth) {
-  return auth.username().empty() && auth.password().empty() && auth.auth().empty() &&
-         auth.identity_token().empty() && auth.registry_token().empty();
-}
-
-}  // namespace
-
-// sandbox_config is not read: it tells for which pod the pull is, which changes nothing about it.
+// sandbox_config and the annotations of the image are not read: they tell for which pod the pull
+// is, which changes nothing about it, and come from whoever wrote the pod.
 absl::Status PullImage(const Call& call, const v1::PullImageRequest& request,
                        v1::PullImageResponse& response) {
-  if (!IsEmpty(request.auth())) {
-    return absl::UnimplementedError("auth: registries with credentials are not supported yet");
-  }
   Question<Broker::PullImageParams> question;
+  BULKHEAD_RETURN_IF_ERROR(ToAuth(request.auth(), question.params().initAuth()));
   auto reference = question.params().initReference();
   BULKHEAD_RETURN_IF_ERROR(
       validate::ParseReference("image.image", request.image().image(), reference));
@@ -27,7 +18,8 @@ absl::Status PullImage(const Call& call, const v1::PullImageRequest& request,
   // not what the registry has under app:1.
   if (reference.getDigest().getBytes().size() != 0) reference.setTag("");
   BULKHEAD_ASSIGN_OR_RETURN(
-      const auto answer, Ask(call, &Broker::Client::pullImageRequest, question, kLongLimit));
+      const auto answer,
+      AskWhileWanted(call, &Broker::Client::pullImageRequest, question, kLongLimit));
   response.set_image_ref(String(answer.results().getImageId()));
   return absl::OkStatus();
 }

@@ -37,6 +37,14 @@ json Digests(capnp::List<schema::Digest>::Reader in) {
   return out;
 }
 
+// Those of a pod as they are now; 0: not set.
+json Resources(schema::Resources::Reader in) {
+  return {{"cpuShares", in.getCpuShares()},
+          {"cpuQuota", in.getCpuQuota()},
+          {"cpuPeriod", in.getCpuPeriod()},
+          {"memoryLimitInBytes", in.getMemoryLimit()}};
+}
+
 }  // namespace
 
 std::string InfoText(const json& info) {
@@ -47,6 +55,9 @@ std::string PodInfo(schema::Pod::Reader pod, capnp::Data::Reader network_result)
   const auto config = pod.getConfig();
   json info = {{"hostname", String(config.getHostname())},
                {"cgroupParent", String(config.getCgroupParent())},
+               {"cgroup", String(pod.getCgroup())},
+               {"resources", Resources(pod.getResources())},
+               {"overhead", Resources(pod.getOverhead())},
                {"logDirectory", String(config.getLogDirectory())},
                {"privileged", config.getPrivileged()},
                {"runtimeHandler", String(config.getHandler())},
@@ -74,38 +85,22 @@ std::string PodInfo(schema::Pod::Reader pod, capnp::Data::Reader network_result)
   return InfoText(info);
 }
 
-std::string ContainerInfo(schema::Container::Reader container) {
-  return InfoText({{"sandboxID", String(container.getPodId())},
-                   {"runtime", String(container.getRuntime())},
-                   {"runtimeChosenBy", String(container.getRuntimeRule())},
-                   {"cgroup", String(container.getCgroup())},
-                   {"layers", Digests(container.getLayers())},
-                   {"privileged", container.getConfig().getSecurity().getPrivileged()}});
-}
-
-std::string ImageInfo(schema::Image::Reader image) {
-  const auto in = image.getConfig();
-  json config = {{"Entrypoint", Texts(in.getEntrypoint())},
-                 {"Cmd", Texts(in.getCmd())},
-                 {"WorkingDir", String(in.getWorkingDir())},
-                 {"User", String(in.getUser())},
-                 {"StopSignal", String(in.getStopSignal())},
-                 {"Env", json::array()},
-                 {"Labels", json::object()},
-                 {"Volumes", json::object()}};
-  for (const auto env : in.getEnv()) {
-    config["Env"].push_back(absl::StrCat(String(env.getKey()), "=", String(env.getValue())));
-  }
-  for (const auto label : in.getLabels()) {
-    config["Labels"][String(label.getKey())] = String(label.getValue());
-  }
-  for (const auto volume : in.getVolumes()) config["Volumes"][String(volume)] = json::object();
-  return InfoText({{"imageSpec",
-                    {{"os", String(in.getOs())},
-                     {"architecture", String(in.getArchitecture())},
-                     {"variant", String(in.getVariant())},
-                     {"config", std::move(config)},
-                     {"rootfs", {{"type", "layers"}, {"diff_ids", Digests(in.getDiffIds())}}}}}});
+// With the names that `crictl inspect` has shown of every runtime: sandboxID, pid, runtimeSpec.
+std::string ContainerInfo(schema::Container::Reader container, capnp::Data::Reader specification) {
+  json info = {{"sandboxID", String(container.getPodId())},
+               {"pid", 0},
+               {"removing", false},
+               {"runtime", String(container.getRuntime())},
+               {"runtimeChosenBy", String(container.getRuntimeRule())},
+               {"cgroup", String(container.getCgroup())},
+               {"layers", Digests(container.getLayers())},
+               {"lostLogBytes", container.getLostLogBytes()},
+               {"privileged", container.getConfig().getSecurity().getPrivileged()}};
+  if (container.getState() != schema::Container::State::EXITED) info["pid"] = container.getPid();
+  const std::string text = String(specification);
+  json spec = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (spec.is_object()) info["runtimeSpec"] = std::move(spec);
+  return InfoText(info);
 }
 
 }  // namespace bulkhead::frontend

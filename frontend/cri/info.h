@@ -16,7 +16,11 @@ std::string InfoText(const nlohmann::json& info);
 
 // network_result: JSON, or empty.
 std::string PodInfo(schema::Pod::Reader pod, capnp::Data::Reader network_result);
-std::string ContainerInfo(schema::Container::Reader container);
-std::string ImageInfo(schema::Image::Reader image);
+// specification: its config.json, or empty.
+std::string ContainerInfo(schema::Container::Reader container, capnp::Data::Reader specification);
+// The names in it are those that containerd and crictl use: chainID, imageSpec. config, manifest:
+// the documents as they came, or empty; what is no JSON is left out.
+std::string ImageInfo(schema::Image::Reader image, const std::string& config,
+                      const std::string& manifest);
 
 }  // namespace bulkhead::frontend

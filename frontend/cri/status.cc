@@ -34,7 +34,13 @@ std::string Info(const Call& call) {
                          {"cgroupDriver", call.node.systemd_cgroups ? "systemd" : "cgroupfs"},
                          {"defaultRuntime", call.node.default_runtime}};
   for (const Node::Runtime& runtime : call.node.runtimes) {
-    info["runtimes"][runtime.name] = {{"version", runtime.version}};
+    info["runtimes"][runtime.name] = {{"version", runtime.version},
+                                      {"path", runtime.path},
+                                      {"ociVersionMax", runtime.oci_version_max}};
+  }
+  info["imageRules"] = nlohmann::json::array();
+  for (const Node::ImageRule& rule : call.node.image_rules) {
+    info["imageRules"].push_back({{"pattern", rule.pattern}, {"runtime", rule.runtime}});
   }
   for (const auto& [method, count] : call.counts.Read()) {
     info["calls"][method] = {{"calls", count.calls}, {"failed", count.failed}};

@@ -123,10 +123,80 @@ class FakeBrokerServer final : public Broker::Server {
     auto results = Begin("imageFsInfo", context);
     results.setMountpoint("/var/lib/bulkhead");
     results.setUsedBytes(5);
+    results.setContainerBytes(7);
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> reopenContainerLog(ReopenContainerLogContext context) override {
+    Begin("reopenContainerLog", context);
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> containerStats(ContainerStatsContext context) override {
+    Fill(Begin("containerStats", context).initContainers(1)[0]);
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> podStats(PodStatsContext context) override {
+    auto results = Begin("podStats", context);
+    results.setFsBytes(1000);
+    auto pod = results.initPods(1)[0];
+    pod.setId(std::string(64, 'a'));
+    pod.initConfig().setName("pod");
+    pod.setHasNetwork(true);
+    auto interfaces = pod.initNetwork().initInterfaces(2);
+    interfaces[0].setName("net1");
+    interfaces[1].setName("eth0");
+    interfaces[1].setRxBytes(12);
+    pod.initUsage().setTimestampNs(1);
+    pod.getUsage().setTasks(4);
+    Fill(pod.initContainers(1)[0]);
+    return kj::READY_NOW;
+  }
+  // Two events, and then the subscriber was too slow.
+  kj::Promise<void> subscribe(SubscribeContext context) override {
+    Begin("subscribe", context).setId(17);
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> nextEvents(NextEventsContext context) override {
+    auto results = Begin("nextEvents", context);
+    if (context.getParams().getSeen() > 0) {
+      results.getStatus().setCode(15);  // DATA_LOSS
+      return kj::READY_NOW;
+    }
+    auto events = results.initEvents(2);
+    events[0].setKind(schema::Event::Kind::STARTED);
+    events[0].setId(std::string(64, 'c'));
+    events[0].setAtNs(5);
+    events[0].initPod().setId(std::string(64, 'a'));
+    events[0].initContainers(1)[0].setId(std::string(64, 'c'));
+    events[1].setKind(schema::Event::Kind::DELETED);
+    results.setLast(2);
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> unsubscribe(UnsubscribeContext context) override {
+    Begin("unsubscribe", context);
     return kj::READY_NOW;
   }
 
  private:
+  static void Fill(schema::ContainerStats::Builder out) {
+    out.setId(std::string(64, 'c'));
+    out.setName("main");
+    out.setRunning(true);
+    out.setNanoCores(250000000);
+    out.setDiskTimestampNs(3);
+    out.setDiskBytes(4096);
+    out.setDiskInodes(2);
+    auto usage = out.initUsage();
+    usage.setTimestampNs(1000);
+    usage.setCpuNs(5000000000);
+    usage.setMemoryBytes(100);
+    usage.setInactiveFileBytes(30);
+    usage.setMemoryLimit(200);
+    usage.setPageFaults(9);
+    auto pressure = usage.initCpuPressure();
+    pressure.setKnown(true);
+    pressure.initSome().setTotalUs(2500000);
+  }
+
   FakeBroker& owner_;
 };
 

@@ -5,16 +5,18 @@
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("bulkhead::schema");
 using Common = import "/schema/common.capnp";
-using Conf = import "/schema/config.capnp";
+using R = import "/schema/registries.capnp";
 
 struct FetchJob {
-  endpoints @0 :List(Conf.Endpoint);   # tried in order; at least one
-  registry @1 :Text;                   # the name in the reference, for a mirror's ns= query
+  auth @0 :R.RegistryAuth;
+  registry @1 :Text;                   # the name in the reference; root's configuration says where that is
   repository @2 :Text;
   items @3 :List(Item);
   # The n-th item is written to the n-th fd that comes with the job (a regular file, write-only, empty).
   deadlineMs @4 :UInt32;               # for the whole job
-  minimumBytesPerSecond @5 :UInt32;    # over 30 s, else the endpoint is given up; 0: no rule
+  minimumBytesPerSecond @5 :UInt32;    # of each transfer, over the window; 0: no rule
+  minimumWindowSeconds @6 :UInt32;
+  token @7 :R.RegistryToken;           # from an earlier worker of the same pull
 
   struct Item {
     union {
@@ -31,6 +33,7 @@ struct FetchResult {
   # NOT_FOUND, UNAUTHENTICATED, PERMISSION_DENIED, UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED.
   # The message holds host and HTTP status, never a URL, a header or a body (V6).
   items @1 :List(Fetched);
+  token @2 :R.RegistryToken;           # the one in use at the end, for the next worker
 
   struct Fetched {
     bytes @0 :UInt64;

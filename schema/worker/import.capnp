@@ -15,12 +15,19 @@ struct ImportJob {
 struct ImportResult {
   status @0 :Common.Status;
   images @1 :List(Image);
+  signatures @2 :List(Signatures);
 
   struct Image {
     repoTags @0 :List(Text);           # as the archive names it; may be empty
     manifest @1 :Section;              # size 0: a docker-archive has none
     config @2 :Section;
     layers @3 :List(Section);          # lowest first
+    index @4 :Section;                 # that the manifest was chosen from; size 0: none
+  }
+  struct Signatures {
+    # What cosign keeps beside an image; of which one, the payloads say.
+    manifest @0 :Section;
+    payloads @1 :List(Section);
   }
   struct Section {
     offset @0 :UInt64;

@@ -6,17 +6,20 @@ $Cxx.namespace("bulkhead::schema");
 using Common = import "/schema/common.capnp";
 
 struct InflateJob {
-  # Two fds: the blob (read-only, regular), the pipe to unpack (write end).
+  # Two fds: the blob (read-only, regular), the pipe to unpack (write end). With growing a third: the read
+  # end of a pipe to which nobody writes, and whose other end is closed when the blob is complete.
   offset @0 :UInt64;
   size @1 :UInt64;           # compressed bytes
   maxBytes @2 :UInt64;       # uncompressed; more is RESOURCE_EXHAUSTED
   maxRatio @3 :UInt32;       # uncompressed to compressed, checked from 1 MiB on; 0: no rule
+  growing @4 :Bool;          # the blob is still being written, from its start to its end
+  cpuSeconds @5 :UInt32;     # of this process; 0: no rule
 }
 
 struct InflateResult {
-  # The compression is told from the first bytes: gzip, zstd, or a plain tar.
+  # The compression is told from the first bytes: gzip, zstd, or a plain tar. Who unpacks the tar hashes it:
+  # this process's word on what it wrote would be worth nothing.
   status @0 :Common.Status;  # DATA_LOSS: damaged or cut short; RESOURCE_EXHAUSTED: over a limit
   digest @1 :Common.Digest;  # of the compressed bytes
-  diffId @2 :Common.Digest;  # of the uncompressed bytes
-  bytes @3 :UInt64;          # uncompressed
+  bytes @2 :UInt64;          # uncompressed
 }

@@ -9,6 +9,8 @@ using Common = import "/schema/common.capnp";
 using C = import "/schema/container.capnp";
 using P = import "/schema/pod.capnp";
 using Conf = import "/schema/config.capnp";
+using S = import "/schema/seccomp.capnp";
+using Cdi = import "/schema/cdi.capnp";
 
 struct LaunchJob {
   podId @0 :Text;
@@ -24,6 +26,18 @@ struct LaunchJob {
     exec @8 :Exec;
     delete @9 :Void;
     # Kills what is left, deletes the runtime's state and the bundle; success when there is nothing.
+    describe @11 :Void;
+    # The answer's stdout: config.json, at most 512 KiB.
+    execStream @10 :ExecStream;
+    # Starts a command and answers with the ends of its streams: a socket that tells its end (ipc/exec_protocol.h), then the
+    # terminal where the process has one, else input, output and error as far as they are wanted. Lives on until then.
+  }
+
+  struct ExecStream {
+    process @0 :Process;
+    stdin @1 :Bool;
+    stdout @2 :Bool;
+    stderr @3 :Bool;
   }
 
   struct Exec {
@@ -36,8 +50,8 @@ struct LaunchJob {
 
 struct LaunchResult {
   status @0 :Common.Status;
-  pid @1 :Int32;             # create: for the log only
-  stdout @2 :Data;           # exec
+  pid @1 :Int32;             # create: to be shown
+  stdout @2 :Data;           # exec, describe
   stderr @3 :Data;
   exitCode @4 :Int32;
   configDigest @5 :Common.Digest;
@@ -51,11 +65,12 @@ struct Process {
   env @1 :List(Common.KeyValue);
   cwd @2 :Text;              # absolute
   user @3 :Common.UserIds;
-  capabilities @4 :UInt64;   # bounding; also permitted and effective where uid is 0 or ambient asked. Inheritable and ambient stay empty.
+  capabilities @4 :UInt64;   # bounding; also permitted and effective where uid is 0. Inheritable and ambient: see below.
   noNewPrivileges @5 :Bool;
   oomScoreAdj @6 :Int32;
   terminal @7 :Bool;
   seccomp @8 :C.SecurityProfile;
+  ambient @9 :UInt64;        # subset of capabilities: ambient and inheritable, permitted and effective whatever the uid
 }
 
 struct ContainerSpec {
@@ -75,8 +90,13 @@ struct ContainerSpec {
   logPath @12 :Text;         # absolute; empty: none
   stdin @13 :Bool;
   stdinOnce @15 :Bool;       # for the monitor: stdin ends with the first attached client's
-  idMapping @16 :P.IdMapping;  # of the pod's user namespace, where namespaces.user is pod
   podFiles @14 :Bool;        # bind the pod's resolv.conf, hostname and shm unless mounts cover them
+  seccompFilter @16 :S.SeccompFilter;
+  # Where process.seccomp is localhost: what the profile says.
+  cdiDevices @17 :List(Cdi.CdiEdits.DeviceNode);
+  hooks @18 :List(Cdi.CdiEdits.Hook);
+  # Of CDI, each allowed by the administrator.
+  idMapping @19 :P.IdMapping;  # of the pod's user namespace, where namespaces.user is pod
 
   struct Mount {
     destination @0 :Text;
@@ -84,6 +104,7 @@ struct ContainerSpec {
     readOnly @2 :Bool;
     recursiveReadOnly @3 :Bool;
     propagation @4 :C.Mount.Propagation;
+    options @5 :UInt64;      # MOUNT_ATTR_* of validate/mount_options.h, no others; the volume has them already
   }
 
   struct Namespaces {

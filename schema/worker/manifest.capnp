@@ -17,7 +17,7 @@ struct ManifestJob {
   # What Content-Type or the descriptor said: must agree with the document (V2). unknown: not said.
   architecture @6 :Text;     # wanted from an index: "amd64"
   variant @7 :Text;
-  enum Kind { manifestOrIndex @0; config @1; }
+  enum Kind { manifestOrIndex @0; config @1; signatures @2; }
 }
 
 struct ManifestResult {
@@ -29,6 +29,7 @@ struct ManifestResult {
     chosen @3 :Common.Descriptor;      # an index: the manifest for the wanted platform
     manifest @4 :Manifest;
     config @5 :I.ImageConfig;
+    signatures @6 :List(I.Signature);
   }
   struct Manifest {
     config @0 :Common.Descriptor;

@@ -15,6 +15,10 @@ struct SandboxJob {
     make @1 :Make;
     remove @2 :Void;
     # Unpins and deletes all that make left, in any state; success when there is nothing.
+    watchNetworks @3 :List(Text);
+    # Ids of at most 64 pods (podId is empty): opens a route-netlink socket in the network namespace of each, by
+    # which its counters can be read, and nothing be changed without a capability. One fd for each comes with a
+    # success; NOT_FOUND where one of the namespaces is gone.
   }
   struct Make {
     newNetwork @0 :Bool;     # with loopback up

@@ -5,15 +5,14 @@
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("bulkhead::schema");
 using Common = import "/schema/common.capnp";
+using L = import "/schema/layer.capnp";
 
 struct UnpackJob {
   # Two fds: the tar stream (read end of a pipe), the layer's directory (empty).
-  maxBytes @0 :UInt64;
-  maxEntries @1 :UInt64;
+  budget @0 :L.LayerBudget;
 }
 
 struct UnpackResult {
   status @0 :Common.Status;
-  bytes @1 :UInt64;          # of file contents
-  entries @2 :UInt64;        # inodes made
+  layer @1 :L.LayerCounts;
 }

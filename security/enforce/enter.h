@@ -27,5 +27,7 @@ void EnterOrDie(const Profile& profile, const Places& places = {});
 // before a byte of untrusted input is read. Where the kernel has no Landlock: a warning, and the
 // uid and the empty root remain.
 absl::Status ConfineToDirectories(absl::Span<const int> directories, Access access);
+// The same where some are to be read alone.
+absl::Status ConfineToDirectories(absl::Span<const int> read, absl::Span<const int> read_write);
 
 }  // namespace bulkhead::security

@@ -62,6 +62,8 @@ uint64_t Rights(Access access) {
       return kRead | kWrite;
     case Access::kReadExecute:
       return kRead | LANDLOCK_ACCESS_FS_EXECUTE;
+    case Access::kList:
+      return LANDLOCK_ACCESS_FS_READ_DIR;
   }
   return 0;
 }
@@ -139,7 +141,7 @@ absl::Status ApplyLandlock(const Profile& profile, const Places& places) {
   }
   std::vector<const FdRow*> directories;
   for (const FdRow& row : profile.fds) {
-    if (row.is_dir) directories.push_back(&row);
+    if (row.is_dir && row.dir != Dir::kRegistries) directories.push_back(&row);
   }
   // Directories that come with the job are not known yet, and a later ruleset only takes away. Even
   // one about the network alone takes something: every layer forbids links from one directory to
@@ -150,12 +152,12 @@ absl::Status ApplyLandlock(const Profile& profile, const Places& places) {
     BULKHEAD_RETURN_IF_ERROR(AllowPath(ruleset.get(), row, places));
   }
   for (const FdRow* row : directories) {
-    BULKHEAD_RETURN_IF_ERROR(AllowBelow(ruleset.get(), row->fd, Access::kReadWrite));
+    BULKHEAD_RETURN_IF_ERROR(AllowBelow(ruleset.get(), row->fd, row->access));
   }
   return Restrict(ruleset.get());
 }
 
-absl::Status ConfineToDirectories(absl::Span<const int> directories, Access access) {
+absl::Status ConfineToDirectories(absl::Span<const int> read, absl::Span<const int> read_write) {
   if (Abi() == 0) {
     WarnMissing("worker");
     return absl::OkStatus();
@@ -165,8 +167,16 @@ absl::Status ConfineToDirectories(absl::Span<const int> directories, Access acce
                             .handled_access_net = kBindTcp | kConnectTcp,
                             .scoped = kScopeAbstract | kScopeSignal};
   BULKHEAD_ASSIGN_OR_RETURN(UniqueFd ruleset, CreateRuleset(attr));
-  for (int fd : directories) BULKHEAD_RETURN_IF_ERROR(AllowBelow(ruleset.get(), fd, access));
+  for (int fd : read) BULKHEAD_RETURN_IF_ERROR(AllowBelow(ruleset.get(), fd, Access::kRead));
+  for (int fd : read_write) {
+    BULKHEAD_RETURN_IF_ERROR(AllowBelow(ruleset.get(), fd, Access::kReadWrite));
+  }
   return Restrict(ruleset.get());
+}
+
+absl::Status ConfineToDirectories(absl::Span<const int> directories, Access access) {
+  if (access == Access::kReadWrite) return ConfineToDirectories({}, directories);
+  return ConfineToDirectories(directories, absl::Span<const int>());
 }
 
 }  // namespace bulkhead::security

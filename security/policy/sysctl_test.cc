@@ -23,7 +23,7 @@ TEST(Sysctl, AllowsWhatAPodOwns) {
   EXPECT_TRUE(Check("net.ipv4.ip_local_reserved_ports", "").ok());
 }
 
-TEST(Sysctl, RefusesTheNodesOwn) {
+TEST(Sysctl, V23RefusesTheNodesOwn) {
   for (const char* name : {"kernel.core_pattern", "kernel.shm/../core_pattern", "vm.swappiness",
                            "fs.file-max", "kernel.hostname", "fs.mqueue", "net", "net.ipv4",
                            "kernel", "kernel.shm.x", "fs.mqueue.a.b", "user.max_user_namespaces",
@@ -34,7 +34,7 @@ TEST(Sysctl, RefusesTheNodesOwn) {
   }
 }
 
-TEST(Sysctl, RefusesWhatIsNoName) {
+TEST(Sysctl, V23RefusesWhatIsNoName) {
   for (const char* name :
        {"", ".", "/", "net..x", "net.ipv4.", ".net.x", "/net/ipv4/x", "net/../kernel/core_pattern",
         "net/./ipv4/x", "net.ipv4.//.x", "net/ipv4/../../kernel/core_pattern", "net.ipv4.a b",
@@ -45,7 +45,7 @@ TEST(Sysctl, RefusesWhatIsNoName) {
   EXPECT_TRUE(absl::IsInvalidArgument(Check(absl::string_view("net.a.b\0c", 9))));
 }
 
-TEST(Sysctl, RefusesValuesThatAreNoLine) {
+TEST(Sysctl, V23RefusesValuesThatAreNoLine) {
   EXPECT_TRUE(absl::IsInvalidArgument(Check("kernel.shm_rmid_forced", "1\nx")));
   EXPECT_TRUE(absl::IsInvalidArgument(Check("kernel.sem", absl::string_view("1\0", 2))));
   EXPECT_TRUE(absl::IsInvalidArgument(Check("kernel.sem", "\x7f")));
@@ -55,7 +55,7 @@ TEST(Sysctl, RefusesValuesThatAreNoLine) {
   EXPECT_TRUE(Check("kernel.shm_rmid_forced", "1+kernel.core_pattern=|/x").ok());
 }
 
-TEST(Sysctl, NeedsTheNamespace) {
+TEST(Sysctl, V23NeedsTheNamespace) {
   EXPECT_TRUE(absl::IsInvalidArgument(CheckSysctl("net.ipv4.ip_forward", "1", false, true)));
   EXPECT_TRUE(CheckSysctl("net.ipv4.ip_forward", "1", true, false).ok());
   EXPECT_TRUE(absl::IsInvalidArgument(CheckSysctl("kernel.sem", "1", true, false)));

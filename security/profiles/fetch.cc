@@ -26,10 +26,11 @@ constexpr Path kPaths[] = {
     {"/usr/local/share/ca-certificates", Access::kRead,
      "certificate authorities of this node (Debian)"},
     {"/etc/pki", Access::kRead, "certificate authorities (Fedora)"},
-    {"/etc/bulkhead/certs", Access::kRead, "certificate authorities of configured registries"},
 };
 constexpr FdRow kFds[] = {
     {3, "control socket to the broker"},
+    {4, "how registries are reached: read before the network is, then closed", true,
+     Dir::kRegistries},
 };
 constexpr const SyscallSet* kSets[] = {&kRuntimeSet, &kSocketSet,    &kFileSet,
                                        &kTreeSet,    &kEventLoopSet, &kThreadSet};

@@ -1,3 +1,6 @@
+#include <seccomp.h>
+#include <sys/resource.h>
+
 #include "security/profile.h"
 #include "security/profiles/syscall_sets.h"
 
@@ -8,6 +11,10 @@ constexpr FdRow kFds[] = {
     {3, "control socket to the broker"},
 };
 constexpr const SyscallSet* kSets[] = {&kRuntimeSet, &kSocketSet, &kFileSet};
+constexpr ArgRule kOwnCpu[] = {{0, kLow32, 0}, {1, kLow32, RLIMIT_CPU}};
+constexpr Syscall kSyscalls[] = {
+    {SCMP_SYS(prlimit64), "lower its own CPU limit", kOwnCpu},
+};
 
 }  // namespace
 
@@ -20,6 +27,7 @@ constexpr Profile kInflateProfile = {
     .uid = kInflateUid,
     .fds = kFds,
     .syscall_sets = kSets,
+    .syscalls = kSyscalls,
     .limits = {.nofile = 16, .memory_bytes = 224ull << 20, .pids = 4, .wall_seconds = 3600},
 };
 static_assert(EveryRowHasReason(kInflateProfile));

@@ -1,4 +1,5 @@
 #include <linux/capability.h>
+#include <linux/netlink.h>
 #include <linux/sockios.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -31,6 +32,9 @@ constexpr ArgRule kPodUserNamespace[] = {
      CLONE_NEWUSER | CLONE_FILES | SIGCHLD}};
 constexpr ArgRule kZero[] = {{0, kLow32, 0}, {1, kLow32, 0}, {2, kLow32, 0}};
 constexpr ArgRule kInetDatagram[] = {{0, kLow32, AF_INET}, {1, 0xf, SOCK_DGRAM}};
+constexpr ArgRule kRouteNetlink[] = {
+    {0, kLow32, AF_NETLINK}, {1, 0xf, SOCK_RAW}, {2, kLow32, NETLINK_ROUTE}};
+constexpr ArgRule kNetwork[] = {{1, kLow32, CLONE_NEWNET}};
 constexpr ArgRule kGetInterface[] = {{1, kLow32, SIOCGIFFLAGS}};
 constexpr ArgRule kSetInterface[] = {{1, kLow32, SIOCSIFFLAGS}};
 constexpr Syscall kSyscalls[] = {
@@ -41,6 +45,8 @@ constexpr Syscall kSyscalls[] = {
     {SCMP_SYS(pipe2), "between us and the process in the pod's user namespace"},
     {SCMP_SYS(sethostname), "the pod's host name"},
     {SCMP_SYS(socket), "loopback up", kInetDatagram},
+    {SCMP_SYS(socket), "in a pod's network: what asks for its counters", kRouteNetlink},
+    {SCMP_SYS(setns), "into a pod's network, to make that socket there", kNetwork},
     {SCMP_SYS(ioctl), "loopback up", kGetInterface},
     {SCMP_SYS(ioctl), "loopback up", kSetInterface},
     {SCMP_SYS(fsopen), "the pod's /dev/shm"},

@@ -1,5 +1,6 @@
 #include <linux/capability.h>
 #include <seccomp.h>
+#include <sys/resource.h>
 
 #include "security/profile.h"
 #include "security/profiles/syscall_sets.h"
@@ -20,6 +21,8 @@ constexpr FdRow kFds[] = {
 };
 constexpr const SyscallSet* kSets[] = {&kRuntimeSet, &kSocketSet, &kFileSet, &kTreeSet,
                                        &kConfineSet};
+constexpr ArgRule kOwnCpu[] = {{0, kLow32, 0}, {1, kLow32, RLIMIT_CPU}};
+constexpr ArgRule kOwnMemory[] = {{0, kLow32, 0}, {1, kLow32, RLIMIT_DATA}};
 constexpr ArgRule kNoDevice[] = {{3, kLow32, 0}};
 constexpr Syscall kSyscalls[] = {
     {SCMP_SYS(mkdirat), "directories"},
@@ -36,7 +39,8 @@ constexpr Syscall kSyscalls[] = {
     {SCMP_SYS(fgetxattr), "opaque marks"},
     {SCMP_SYS(flistxattr), "attributes of a replaced directory"},
     {SCMP_SYS(fremovexattr), "attributes of a replaced directory"},
-    {SCMP_SYS(syncfs), "durability of the layer before it gets its name"},
+    {SCMP_SYS(prlimit64), "lower its own CPU limit", kOwnCpu},
+    {SCMP_SYS(prlimit64), "lower its own memory limit", kOwnMemory},
     {SCMP_SYS(umask), "libarchive asks for it"},
     {SCMP_SYS(getuid), "libarchive asks who it is"},
     {SCMP_SYS(getgid), "libarchive asks who it is"},
@@ -59,7 +63,9 @@ constexpr Profile kUnpackProfile = {
     .fds = kFds,
     .syscall_sets = kSets,
     .syscalls = kSyscalls,
-    .limits = {.nofile = 512, .memory_bytes = 192ull << 20, .pids = 4, .wall_seconds = 3600},
+    // The page cache of the layer that it writes counts; its own memory has a limit of its own
+    // (main.cc).
+    .limits = {.nofile = 512, .memory_bytes = 4096ull << 20, .pids = 4, .wall_seconds = 3600},
 };
 static_assert(EveryRowHasReason(kUnpackProfile));
 

@@ -78,14 +78,14 @@ TEST(DefaultSeccomp, AllowsOrdinarySockets) {
   EXPECT_EQ(ErrnoUnder(DefaultCapabilities(), Socket(AF_NETLINK)), 0);
 }
 
-TEST(DefaultSeccomp, DeniesKernelCryptoAndVsock) {
+TEST(DefaultSeccomp, V25DeniesKernelCryptoAndVsock) {
   EXPECT_EQ(ErrnoUnder(DefaultCapabilities(), Socket(AF_ALG)), EPERM);
   EXPECT_EQ(ErrnoUnder(DefaultCapabilities(), Socket(AF_VSOCK)), EPERM);
   EXPECT_EQ(ErrnoUnder(~uint64_t{0}, Socket(AF_ALG)), EPERM);
 }
 
 // The kernel looks at the low half of the register only, so the filter must too.
-TEST(DefaultSeccomp, HighBitsDoNotHideAFamily) {
+TEST(DefaultSeccomp, V25HighBitsDoNotHideAFamily) {
   EXPECT_EQ(ErrnoUnder(DefaultCapabilities(), Socket(uint64_t{1} << 32 | AF_ALG)), EPERM);
   EXPECT_EQ(ErrnoUnder(DefaultCapabilities(), Socket(uint64_t{1} << 32 | AF_VSOCK)), EPERM);
   EXPECT_EQ(ErrnoUnder(DefaultCapabilities(), Socket(uint64_t{1} << 32 | AF_UNIX)), 0);
@@ -119,7 +119,7 @@ TEST(DefaultSeccomp, Clone3IsUnknownWithoutSysAdmin) {
   EXPECT_EQ(ErrnoUnder(DefaultCapabilities() | kAdminToo, clone3), EINVAL);
 }
 
-TEST(DefaultSeccomp, DeniesWhatReachesTheKernel) {
+TEST(DefaultSeccomp, V25DeniesWhatReachesTheKernel) {
   for (int number : {SYS_kexec_load, SYS_keyctl, SYS_add_key, SYS_io_uring_setup, SYS_userfaultfd,
                      SYS_init_module, SYS_bpf, SYS_perf_event_open, SYS_mount, SYS_swapon,
                      SYS_reboot, SYS_open_by_handle_at, SYS_pivot_root}) {
@@ -130,7 +130,7 @@ TEST(DefaultSeccomp, DeniesWhatReachesTheKernel) {
   }
 }
 
-TEST(DefaultSeccomp, SocketcallIsUnknown) {
+TEST(DefaultSeccomp, V25SocketcallIsUnknown) {
   bool seen = false;
   const json profile = DefaultSeccomp(0);
   for (const json& rule : profile["syscalls"]) {

@@ -1,5 +1,6 @@
-// What a peer may send before and into Cap'n Proto: the gate on a stream must decide the same however the bytes are cut,
-// and what passes the segment table's check must be readable within the limits that readers get.
+// What a peer may send before and into Cap'n Proto: the gate on a stream must decide the same
+// however the bytes are cut, and what passes the segment table's check must be readable within the
+// limits that readers get.
 #include <capnp/any.h>
 #include <capnp/serialize.h>
 

@@ -18,29 +18,30 @@ import subprocess
 import sys
 
 SOURCES = {".cc", ".h"}
-OURS = {"audit", "auditor", "base", "broker", "frontend", "ipc", "schema", "security", "spawner", "tests", "tools",
-        "validate", "worker"}
+OURS = {"audit", "auditor", "base", "broker", "frontend", "ipc", "schema", "security", "spawner", "streaming", "tests",
+        "tools", "validate", "worker"}
 # Which of our folders a folder may include, besides itself. Tests may include what they test.
 MAY_INCLUDE = {
     "base": set(),
     "audit": {"base"},
-    "auditor": {"audit", "base", "security"},
+    "auditor": {"audit", "base", "ipc", "security"},
     "ipc": {"base", "schema"},
     "validate": {"base", "schema", "security"},
     "security": {"base", "ipc", "schema"},
     "spawner": {"base", "ipc", "schema", "security"},
     "broker": {"base", "ipc", "schema", "security", "validate"},
     "frontend": {"base", "ipc", "schema", "security", "validate"},
+    "streaming": {"base", "ipc", "schema", "security"},
     "worker": {"base", "ipc", "schema", "security", "validate"},
     "tools": {"audit", "base", "ipc", "schema", "security", "validate"},
     "schema": {"schema"},
     "tests": OURS,
 }
 # Inside worker/: what every kind may use, and the kinds that become or join one another.
-WORKER_SHARED = {"common", "parse"}
+WORKER_SHARED = {"common", "layer", "parse"}
 WORKER_PAIRS = {("launch", "monitor")}
 NO_PARSERS = {"broker", "spawner"}
-PARSER_HEADERS = re.compile(r"^(grpc|grpcpp|google/protobuf|nlohmann|toml\+\+|archive|curl)\b")
+PARSER_HEADERS = re.compile(r"^(grpc|grpcpp|google/protobuf|nlohmann|toml\+\+|archive|curl|boost)\b")
 PARSER_LIBRARIES = re.compile(r"grpc|protobuf|nlohmann|cri_proto|curl|LibArchive|toml", re.I)
 MOST_LINES = 300
 MOST_LINES_OF_TEST = 600
@@ -145,7 +146,7 @@ class Linter:
         if len(kinds) < 10:
             self.complain("security/profile.h", 1, "no kinds found")
         for kind in kinds:
-            daemon = kind in ("frontend", "broker", "spawner", "auditor")
+            daemon = kind in ("frontend", "broker", "spawner", "auditor", "streaming")
             self.must_exist(f"security/profiles/{kind}.cc", f"table of {kind}")
             main = f"{kind}/main.cc" if daemon else f"worker/{kind}/main.cc"
             if self.must_exist(main, f"main of {kind}"):

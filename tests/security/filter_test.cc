@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -147,7 +148,6 @@ TEST_P(FilterTest, NeverAllowsWhatNoKindNeeds) {
                             SYS_personality,
                             SYS_seccomp,
                             SYS_setrlimit,
-                            SYS_prlimit64,
                             SYS_swapon,
                             SYS_settimeofday,
                             SYS_clock_settime,
@@ -177,6 +177,13 @@ TEST_P(FilterTest, NeverAllowsWhatNoKindNeeds) {
     EXPECT_EQ(Action(number) == SECCOMP_RET_ALLOW, GetParam()->kind == Kind::kSandbox) << number;
   }
   EXPECT_NE(Action(SYS_clone3), SECCOMP_RET_ALLOW);
+  // Its own CPU time and memory at most, which it can only lower; never another process's.
+  for (uint64_t resource : {RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_AS, RLIMIT_FSIZE, RLIMIT_MEMLOCK}) {
+    EXPECT_NE(Action(SYS_prlimit64, {0, resource}), SECCOMP_RET_ALLOW) << resource;
+  }
+  for (uint64_t resource : {RLIMIT_CPU, RLIMIT_DATA}) {
+    EXPECT_NE(Action(SYS_prlimit64, {1, resource}), SECCOMP_RET_ALLOW) << resource;
+  }
   EXPECT_NE(Action(SYS_mmap, {0, 4096, PROT_READ | PROT_EXEC}), SECCOMP_RET_ALLOW);
   EXPECT_NE(Action(SYS_mprotect, {0, 4096, PROT_EXEC}), SECCOMP_RET_ALLOW);
   for (uint64_t flags : {SIGCHLD | 0ul, CLONE_NEWUSER | 0ul, CLONE_VM | 0ul, CLONE_NEWPID | 0ul}) {
@@ -215,9 +222,9 @@ TEST(Profiles, OnlyTheseTouchMounts) {
   }
 }
 
-TEST(Profiles, OnlyFetchReachesAnotherMachine) {
+TEST(Profiles, OnlyFetchReachesAnotherMachineAndOnlyDialAPod) {
   for (const Profile* profile : Filtered()) {
-    const bool expected = profile->kind == Kind::kFetch;
+    const bool expected = profile->kind == Kind::kFetch || profile->kind == Kind::kDial;
     EXPECT_EQ(TableAllows(*profile, SYS_socket, {AF_INET, SOCK_STREAM, IPPROTO_TCP}), expected)
         << profile->name;
   }
@@ -225,7 +232,8 @@ TEST(Profiles, OnlyFetchReachesAnotherMachine) {
 
 TEST(Profiles, WhoReadsUntrustedFormatsHasNoPowerOnTheNode) {
   for (Kind kind : {Kind::kFrontend, Kind::kBroker, Kind::kFetch, Kind::kManifest, Kind::kImport,
-                    Kind::kInflate, Kind::kUser, Kind::kCni, Kind::kMonitor}) {
+                    Kind::kInflate, Kind::kUser, Kind::kCni, Kind::kMonitor, Kind::kNodeconfig,
+                    Kind::kStreaming}) {
     const Profile& profile = *FindProfile(kind);
     EXPECT_NE(profile.uid, 0u) << profile.name;
     EXPECT_TRUE(profile.capabilities.empty()) << profile.name;
@@ -233,6 +241,7 @@ TEST(Profiles, WhoReadsUntrustedFormatsHasNoPowerOnTheNode) {
     EXPECT_NE(profile.view, View::kHost) << profile.name;
   }
   EXPECT_EQ(kUnpackProfile.namespaces.user, Ns::kNew);
+  EXPECT_EQ(kCopyupProfile.namespaces.user, Ns::kNew);
 }
 
 TEST(Profiles, AreFoundByKindAndName) {

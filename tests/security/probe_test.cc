@@ -95,7 +95,7 @@ class Prober {
 
  private:
   UniqueFd OpenFor(const FdRow& row) const {
-    if (!row.is_dir) return *base::MakeSealedMemfd("x", "x");
+    if (!row.is_dir || row.dir == Dir::kRegistries) return *base::MakeSealedMemfd("x", "x");
     if (row.dir == Dir::kLayerIds) return *base::Duplicate(layer_ids_.get());
     const std::string layers = places_.root_dir + "/layers";
     const std::string path = row.dir == Dir::kRoot         ? places_.root_dir

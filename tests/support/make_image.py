@@ -54,6 +54,46 @@ def extra_layer(number, size):
     return out.getvalue()
 
 
+def own_layer(options):
+    """A layer with the files and links that the options name; a link may replace a directory of the base."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, text in options.file:
+            add(tar, name, text.encode(), 0o640)
+        for name, target in options.link:
+            add(tar, name, kind=tarfile.SYMTYPE, target=target, mode=0o777)
+    return out.getvalue()
+
+
+def tar_of(entries):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, data, mode in entries:
+            add(tar, name, data, mode)
+    return out.getvalue()
+
+
+def odd_layers(options):
+    """Layers that a node should not like."""
+    layers = []
+    for path in options.hide:
+        parent, name = path.rsplit("/", 1)
+        layers.append(tar_of([(f"{parent}/.wh.{name}", b"", 0o644)]))
+    if options.zeros:
+        layers.append(tar_of([("zeros", bytes(options.zeros << 20), 0o644)]))
+    if options.many_files:
+        layers.append(tar_of((f"many/{i}", b"", 0o644) for i in range(options.many_files)))
+    if options.deep:
+        layers.append(tar_of([("d/" * options.deep + "f", b"", 0o644)]))
+    if options.helpers:
+        script = f"#!/bin/sh\ntouch {options.helpers}\n".encode()
+        library = "lib/x86_64-linux-gnu/libnss_files.so.2"
+        layers.append(tar_of([(name, script, 0o6755) for name in (
+            "usr/bin/unpigz", "usr/bin/xz", "usr/bin/zstd", "bin/tar", "sbin/modprobe", library)]
+            + [("etc/ld.so.preload", f"/{library}\n".encode(), 0o644)]))
+    return layers
+
+
 def digest(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
@@ -65,6 +105,9 @@ def descriptor(media_type, data):
 def make(options):
     """Returns (blobs by digest, manifest bytes, config bytes, uncompressed layers)."""
     layers = [base_layer()] + [extra_layer(i, options.layer_bytes) for i in range(options.extra_layers)]
+    if options.file or options.link:
+        layers.append(own_layer(options))
+    layers += odd_layers(options)
     packed = [layer if options.plain else gzip.compress(layer, 6, mtime=0) for layer in layers]
     runtime = {"Env": ["PATH=/bin", *options.env], "Cmd": options.cmd or ["/bin/sh"]}
     if options.entrypoint:
@@ -72,6 +115,10 @@ def make(options):
     for key, value in (("User", options.user), ("WorkingDir", options.workdir)):
         if value:
             runtime[key] = value
+    if options.volume:
+        runtime["Volumes"] = {path: {} for path in options.volume}
+    if options.label:
+        runtime["Labels"] = dict(label.split("=", 1) for label in options.label)
     config = json.dumps({
         "architecture": "amd64", "os": "linux", "config": runtime,
         "rootfs": {"type": "layers", "diff_ids": [digest(layer) for layer in layers]},
@@ -144,8 +191,18 @@ def main():
     parser.add_argument("--env", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--user", default="")
     parser.add_argument("--workdir", default="")
+    parser.add_argument("--volume", action="append", default=[], help="a VOLUME, repeatable")
+    parser.add_argument("--label", action="append", default=[], metavar="KEY=VALUE")
+    pair = lambda text: tuple(text.split("=", 1))
+    parser.add_argument("--file", action="append", default=[], type=pair, metavar="NAME=TEXT")
+    parser.add_argument("--link", action="append", default=[], type=pair, metavar="NAME=TARGET")
     parser.add_argument("--extra-layers", type=int, default=0, help="layers on top of busybox")
     parser.add_argument("--layer-bytes", type=int, default=0, help="size of each extra layer's file")
+    parser.add_argument("--hide", action="append", default=[], metavar="DIR/FILE", help="a layer that hides it")
+    parser.add_argument("--zeros", type=int, default=0, metavar="MIB", help="a layer with a file of zeros")
+    parser.add_argument("--many-files", type=int, default=0, help="a layer with that many empty files")
+    parser.add_argument("--deep", type=int, default=0, help="a layer with a file so many directories deep")
+    parser.add_argument("--helpers", metavar="FILE", help="a layer with programs that would make FILE")
     options = parser.parse_args()
     if bool(options.out) == bool(options.push):
         parser.error("either --out or --push")

@@ -72,7 +72,8 @@ void Node::WriteConfig() {
                                << "/bin\", \"/usr/lib/cni\"]\n"
                                << options_.cni_settings << "\n[registries.\"" << kRegistry
                                << "\"]\nendpoints = [{host = \"" << kRegistry
-                               << "\", plain_http = true}]\n";
+                               << "\", plain_http = true}]\n"
+                               << options_.more_config;
   chmod(config_file().c_str(), 0600);
 }
 

@@ -17,6 +17,7 @@ struct NodeOptions {
   std::string runtime = "/usr/bin/crun";
   std::string extra_config;  // more lines of TOML, put first
   std::vector<std::string> up_arguments;
+  std::string more_config;      // TOML tables, put last
   size_t root_tmpfs_bytes = 0;  // not 0: root_dir is a tmpfs of this size
 };
 

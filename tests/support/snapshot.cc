@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -62,7 +63,7 @@ std::multiset<std::string> Files(const Node& node) {
 
 std::multiset<std::string> Descriptors(const Node& node) {
   std::multiset<std::string> counts;
-  for (const char* name : {"frontend", "broker", "spawner", "auditor"}) {
+  for (const char* name : {"frontend", "broker", "spawner", "auditor", "streaming"}) {
     std::error_code error;
     int count = 0;
     fs::directory_iterator end;
@@ -109,7 +110,8 @@ std::multiset<std::string> Cgroups(const Node& node) {
   // Workers' cgroups bear their spawner's number; those of one that was killed count on.
   static std::set<pid_t> spawners;
   if (pid_t spawner = node.Daemon("spawner"); spawner > 0) spawners.insert(spawner);
-  std::vector<std::string> prefixes = {TestCgroup() + "/"};
+  // An empty slice may stay.
+  std::vector<std::string> prefixes = {TestCgroupPath() + (SystemdDriver() ? "/" : "")};
   for (pid_t spawner : spawners) {
     prefixes.push_back(absl::StrCat("bulkhead/worker-", spawner, "-"));
   }
@@ -120,15 +122,33 @@ std::multiset<std::string> Cgroups(const Node& node) {
 
 }  // namespace
 
-std::string TestCgroup() { return absl::StrCat("/bulkhead-test-", getpid()); }
+bool SystemdDriver() {
+  std::string init;
+  std::getline(std::ifstream("/proc/1/comm"), init);
+  return init == "systemd" && access("/run/systemd/system", F_OK) == 0;
+}
+
+// Without dashes, each of which would be a slice more.
+std::string TestCgroup() {
+  return SystemdDriver() ? absl::StrCat("bulkhead_test_", getpid(), ".slice") : TestCgroupPath();
+}
+
+std::string TestCgroupPath() {
+  return SystemdDriver() ? absl::StrCat("/", TestCgroup())
+                         : absl::StrCat("/bulkhead-test-", getpid());
+}
 
 void RemoveTestCgroup() {
+  if (SystemdDriver()) {
+    RunProgram({"/usr/bin/systemctl", "stop", TestCgroup()}, absl::Seconds(20));
+    return;
+  }
   for (const char* top : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
-    rmdir(absl::StrCat(top, TestCgroup()).c_str());
+    rmdir(absl::StrCat(top, TestCgroupPath()).c_str());
   }
   std::error_code error;
   for (const auto& hierarchy : fs::directory_iterator("/sys/fs/cgroup", error)) {
-    rmdir((hierarchy.path().string() + TestCgroup()).c_str());
+    rmdir((hierarchy.path().string() + TestCgroupPath()).c_str());
   }
 }
 

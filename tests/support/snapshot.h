@@ -22,9 +22,13 @@ std::string Difference(const Snapshot& before, const Snapshot& now);
 std::string AwaitSnapshot(Node& node, const Snapshot& before,
                           absl::Duration patience = absl::Seconds(30));
 
-// The cgroup parent of this test's pods, as kubelet would name one, and its removal once it is
-// empty.
+// Whether systemd makes the cgroups here.
+bool SystemdDriver();
+// The cgroup parent of this test's pods, as kubelet would name one ("/NAME", or "NAME.slice"), and
+// its removal once it is empty.
 std::string TestCgroup();
+// Its path below each hierarchy.
+std::string TestCgroupPath();
 void RemoveTestCgroup();
 
 }  // namespace bulkhead::test

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "base/ids.h"
 #include "base/status.h"
 #include "ipc/status_codec.h"
 
@@ -18,8 +19,23 @@ namespace {
 
 constexpr kj::Duration kStatusPatience = 10 * kj::SECONDS;
 constexpr kj::Duration kImportPatience = 600 * kj::SECONDS;
+constexpr kj::Duration kCheckPatience = 4 * 3600 * kj::SECONDS;  // reads the whole store
 constexpr kj::Duration kStopPatience = 120 * kj::SECONDS;
 constexpr unsigned kFdsPerMessage = 1;
+
+const char* KindName(schema::CheckFinding::Kind kind) {
+  switch (kind) {
+    case schema::CheckFinding::Kind::IMAGE:
+      return "image";
+    case schema::CheckFinding::Kind::BLOB:
+      return "blob";
+    case schema::CheckFinding::Kind::LAYER:
+      return "layer";
+    case schema::CheckFinding::Kind::LEFTOVER:
+      return "leftover";
+  }
+  return "other";
+}
 
 class OpenArchive final : public schema::ArchiveFile::Server {
  public:
@@ -100,6 +116,49 @@ absl::StatusOr<std::vector<std::string>> AdminImport(const std::string& socket,
   return ids;
 }
 
+absl::StatusOr<std::vector<std::string>> AdminPrune(const std::string& socket, bool all) {
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd fd, Connect(socket));
+  Session session(std::move(fd));
+  auto request = session.admin().pruneImagesRequest();
+  request.setAll(all);
+  std::vector<std::string> ids;
+  BULKHEAD_RETURN_IF_ERROR(session.Call(kj::mv(request), kImportPatience, [&](auto response) {
+    for (capnp::Text::Reader id : response.getImageIds()) ids.emplace_back(id.cStr());
+  }));
+  return ids;
+}
+
+absl::StatusOr<uint64_t> AdminExport(const std::string& socket, const std::string& image,
+                                     base::UniqueFd archive) {
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd fd, Connect(socket));
+  Session session(std::move(fd));
+  auto request = session.admin().exportImageRequest();
+  request.setImage(image);
+  request.setArchive(kj::heap<OpenArchive>(std::move(archive)));
+  uint64_t bytes = 0;
+  BULKHEAD_RETURN_IF_ERROR(session.Call(kj::mv(request), kImportPatience,
+                                        [&](auto response) { bytes = response.getBytes(); }));
+  return bytes;
+}
+
+absl::StatusOr<AdminCheckReport> AdminCheck(const std::string& socket, bool repair) {
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd fd, Connect(socket));
+  Session session(std::move(fd));
+  auto request = session.admin().checkRequest();
+  request.setRepair(repair);
+  AdminCheckReport report;
+  BULKHEAD_RETURN_IF_ERROR(session.Call(kj::mv(request), kCheckPatience, [&](auto response) {
+    auto from = response.getReport();
+    report = {from.getImages(), from.getBlobs(), from.getLayers(), from.getBytes(), {}};
+    for (auto finding : from.getFindings()) {
+      report.findings.push_back({KindName(finding.getKind()), finding.getObject().cStr(),
+                                 finding.getProblem().cStr(), finding.getRepair().cStr(),
+                                 finding.getRepaired()});
+    }
+  }));
+  return report;
+}
+
 absl::StatusOr<AdminCounts> AdminStatus(const std::string& socket) {
   BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd fd, Connect(socket));
   Session session(std::move(fd));
@@ -123,6 +182,28 @@ absl::Status AdminTimelines(const std::string& socket, const std::string& id,
   return session.Call(kj::mv(request), kStatusPatience, [&](auto response) {
     for (schema::Timeline::Reader timeline : response.getTimelines()) each(timeline);
   });
+}
+
+absl::StatusOr<std::vector<AdminPull>> AdminPulls(const std::string& socket) {
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd fd, Connect(socket));
+  Session session(std::move(fd));
+  std::vector<AdminPull> pulls;
+  BULKHEAD_RETURN_IF_ERROR(
+      session.Call(session.admin().pullsRequest(), kStatusPatience, [&](auto response) {
+        for (schema::Pull::Reader from : response.getPulls()) {
+          AdminPull& pull = pulls.emplace_back();
+          pull.reference = from.getReference();
+          pull.waiting = from.getWaiting();
+          pull.seconds = from.getSeconds();
+          for (schema::Pull::Part::Reader part : from.getParts()) {
+            auto digest = part.getDigest().getBytes();
+            absl::string_view bytes(reinterpret_cast<const char*>(digest.begin()), digest.size());
+            pull.parts.push_back({absl::StrCat("sha256:", base::ToHex(bytes)), part.getSize(),
+                                  part.getFetched(), part.getState()});
+          }
+        }
+      }));
+  return pulls;
 }
 
 absl::StatusOr<AdminNetworks> AdminNetworkStatus(const std::string& socket) {

@@ -21,6 +21,36 @@ struct AdminCounts {
   uint32_t operations = 0;
 };
 
+// An image on its way.
+struct AdminPull {
+  struct Part {
+    std::string digest;  // "sha256:<hex>"
+    uint64_t size = 0;   // bytes
+    uint64_t fetched = 0;
+    schema::Pull::Part::State state = schema::Pull::Part::State::WAITING;
+  };
+  std::string reference;
+  bool waiting = false;
+  uint32_t seconds = 0;
+  std::vector<Part> parts;
+};
+
+struct AdminFinding {
+  std::string kind;  // "image", "blob", "layer", "leftover"
+  std::string object;
+  std::string problem;
+  std::string repair;
+  bool repaired = false;
+};
+
+struct AdminCheckReport {
+  uint32_t images = 0;
+  uint32_t blobs = 0;
+  uint32_t layers = 0;
+  uint64_t bytes = 0;
+  std::vector<AdminFinding> findings;
+};
+
 // Each call connects to the admin socket (run_dir/admin.sock), asks once and ends; UNAVAILABLE
 // where nobody answers, DEADLINE_EXCEEDED after the call's own time. They run an event loop of
 // their own, so not from within one.
@@ -30,11 +60,18 @@ struct AdminCounts {
 absl::StatusOr<std::vector<std::string>> AdminImport(const std::string& socket,
                                                      base::UniqueFd archive,
                                                      const schema::ImageReference::Reader* name);
+// Ids of the images that went. all: those that have tags as well.
+absl::StatusOr<std::vector<std::string>> AdminPrune(const std::string& socket, bool all);
+// archive: an empty file, open for writing. image: an id, or a normalised name. Returns its size.
+absl::StatusOr<uint64_t> AdminExport(const std::string& socket, const std::string& image,
+                                     base::UniqueFd archive);
+absl::StatusOr<AdminCheckReport> AdminCheck(const std::string& socket, bool repair);
 absl::StatusOr<AdminCounts> AdminStatus(const std::string& socket);
 // Calls each for every operation on the pod or container that the broker remembers, oldest first.
 // id: or a prefix of it; empty: all.
 absl::Status AdminTimelines(const std::string& socket, const std::string& id,
                             std::function<void(schema::Timeline::Reader)> each);
+absl::StatusOr<std::vector<AdminPull>> AdminPulls(const std::string& socket);
 
 struct AdminNetworks {
   struct Debt {

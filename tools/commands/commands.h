@@ -20,9 +20,18 @@ int RunImage(Words words);
 int RunNetwork(Words words);
 int RunStatus(Words words);
 int RunAudit(Words words);
+int RunCheck(Words words);
 int RunTrace(Words words);
 int RunPrivileges(Words words);
 int RunConfig(Words words);
+
+// bulkhead image pull. A password is never an argument, which everybody on the node could read.
+struct PullOptions {
+  bool progress = false;
+  std::string username;
+  bool password_stdin = false;
+};
+int RunImagePull(const Settings& settings, const std::string& name, const PullOptions& options);
 
 // The network, how many pods are on it, and what is owed to it.
 void PrintNetworks(const AdminNetworks& networks);

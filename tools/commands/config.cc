@@ -1,6 +1,9 @@
 #include <cstdio>
 
+#include "absl/strings/str_cat.h"
+#include "base/erofs_probe.h"
 #include "tools/commands/commands.h"
+#include "tools/config/encode_registries.h"
 #include "tools/host/host.h"
 
 namespace bulkhead::tools {
@@ -24,10 +27,22 @@ void PrintRuntimes(const Settings& settings) {
     printf("runtime %s: %s: %s\n", name.c_str(), runtime.path.c_str(),
            version.ok() ? version->c_str() : std::string(version.status().message()).c_str());
     if (!version.ok()) continue;
+    const RuntimeFeatures features = AskFeatures(runtime.path);
+    printf("  OCI runtime-spec: %s\n",
+           features.known ? absl::StrCat("up to ", features.oci_version_max).c_str()
+                          : "does not say (no `features` command); 1.0.2 is used");
     for (const std::string& hole : KnownHoles(*version)) {
       printf("  warning: known hole %s\n", hole.c_str());
     }
   }
+}
+
+void PrintImageRules(const Settings& settings) {
+  for (const ImageRuleSettings& rule : AllImageRules(settings)) {
+    printf("image rule '%s': runtime %s%s%s\n", rule.pattern.c_str(), rule.runtime.c_str(),
+           rule.preset.empty() ? "" : ", of preset ", rule.preset.c_str());
+  }
+  printf("other images: runtime %s\n", settings.default_runtime.c_str());
 }
 
 }  // namespace
@@ -46,12 +61,18 @@ int RunConfig(Words words) {
   }
   absl::StatusOr<Settings> settings = LoadSettings(file);
   if (!settings.ok()) return Fail(settings.status());
-  absl::StatusOr<Host> host = DetectHost();
+  absl::StatusOr<Host> host = DetectHost(settings->cgroup_driver);
   if (!host.ok()) return Fail(host.status());
   printf("root_dir %s\nrun_dir %s\n", settings->root_dir.c_str(), settings->run_dir.c_str());
   printf("kernel %s, cgroup %s, driver %s\n", host->kernel.c_str(), ModeName(host->cgroup_mode),
          host->systemd_driver ? "systemd" : "cgroupfs");
+  const absl::Status images = base::ProbeErofs((settings->root_dir + "/layers").c_str());
+  printf("layers %s; EROFS images: %s\n", settings->layers.driver.c_str(),
+         images.ok() ? "work here" : std::string(images.message()).c_str());
   PrintRuntimes(*settings);
+  PrintImageRules(*settings);
+  absl::Status registries = RegistriesMemfd(*settings).status();
+  if (!registries.ok()) return Fail(registries);
   puts("configuration is valid");
   return 0;
 }

@@ -1,5 +1,6 @@
 #include <capnp/message.h>
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <cstdio>
 
@@ -16,7 +17,6 @@ namespace bulkhead::tools {
 namespace {
 
 constexpr absl::Duration kPatience = absl::Seconds(120);
-constexpr absl::Duration kPullPatience = absl::Hours(1);
 
 int Import(const Settings& settings, const std::string& file, const std::string& name) {
   absl::StatusOr<base::UniqueFd> archive =
@@ -51,17 +51,6 @@ int List(const Settings& settings) {
   return 0;
 }
 
-int Pull(const Settings& settings, const std::string& name) {
-  CriClient client(CriSocket(settings));
-  cri::PullImageRequest request;
-  request.mutable_image()->set_image(name);
-  absl::StatusOr<cri::PullImageResponse> pulled =
-      client.Call(&CriClient::Image::PullImage, request, kPullPatience);
-  if (!pulled.ok()) return Fail(pulled.status());
-  puts(pulled->image_ref().c_str());
-  return 0;
-}
-
 int Remove(const Settings& settings, const std::string& name) {
   CriClient client(CriSocket(settings));
   cri::RemoveImageRequest request;
@@ -71,16 +60,66 @@ int Remove(const Settings& settings, const std::string& name) {
   return removed.ok() ? 0 : Fail(removed.status());
 }
 
+// As the broker knows it: an id as it is, a name normalised.
+absl::StatusOr<std::string> ImageName(const std::string& text) {
+  if (validate::LooksLikeImageId(text)) return text;
+  capnp::MallocMessageBuilder message;
+  auto reference = message.initRoot<schema::ImageReference>();
+  BULKHEAD_RETURN_IF_ERROR(validate::ParseReference("image", text, reference));
+  auto digest = reference.asReader().getDigest().getBytes().asChars();
+  if (digest.size() == 0) return validate::FormatReference(reference);
+  return validate::FormatDigestReference(reference, {digest.begin(), digest.size()});
+}
+
+// Under another name until it is complete, so that nobody takes a part for the whole.
+int Export(const Settings& settings, const std::string& name, const std::string& file) {
+  absl::StatusOr<std::string> image = ImageName(name);
+  if (!image.ok()) return Fail(image.status());
+  std::string partial = file + ".partial";
+  base::UniqueFd out(
+      open(partial.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!out) return Fail(base::ErrnoStatus(absl::StrCat("create ", partial)));
+  absl::StatusOr<base::UniqueFd> passed = base::Duplicate(out.get());
+  if (!passed.ok()) return Fail(passed.status());
+  absl::StatusOr<uint64_t> bytes = AdminExport(AdminSocket(settings), *image, *std::move(passed));
+  absl::Status status = bytes.status();
+  if (status.ok() && fsync(out.get()) != 0) status = base::ErrnoStatus("sync the archive");
+  if (status.ok() && rename(partial.c_str(), file.c_str()) != 0) {
+    status = base::ErrnoStatus(absl::StrCat("rename ", partial));
+  }
+  if (status.ok()) return 0;
+  unlink(partial.c_str());
+  return Fail(status);
+}
+
+int PruneUnused(const Settings& settings, bool all) {
+  absl::StatusOr<std::vector<std::string>> ids = AdminPrune(AdminSocket(settings), all);
+  if (!ids.ok()) return Fail(ids.status());
+  for (const std::string& id : *ids) puts(id.c_str());
+  return 0;
+}
+
 }  // namespace
 
 int RunImage(Words words) {
   std::string file, name;
+  bool all = false;
+  PullOptions pull;
   const Option options[] = {
       {"config", "FILE", kConfigHelp, &file, nullptr},
       {"name", "REF", "import: the image's name, instead of those in the archive", &name, nullptr},
+      {"progress", nullptr, "pull: show how far each layer is", nullptr, &pull.progress},
+      {"username", "NAME", "pull: who asks the registry", &pull.username, nullptr},
+      {"password-stdin", nullptr, "pull: read the password from standard input", nullptr,
+       &pull.password_stdin},
+      {"all", nullptr, "prune: also images that have tags", nullptr, &all},
   };
-  const Usage usage = {"image import FILE [--name REF] | list | pull REF | rm REF",
-                       "import takes an OCI layout or a docker archive as a tar file.", options};
+  const Usage usage = {
+      "image import FILE [--name REF] | export REF FILE | list | pull REF [--progress] | rm REF | "
+      "prune [--all]",
+      "import takes an OCI layout or a docker archive as a tar file, export writes both in one. "
+      "prune removes images that no container uses, but no pinned one, and what repairs put aside.",
+      options};
   Parsed parsed;
   if (std::optional<int> code = ParseOrExit(usage, words, &parsed)) return *code;
   absl::StatusOr<Settings> settings = LoadSettings(file);
@@ -89,8 +128,10 @@ int RunImage(Words words) {
   size_t count = parsed.words.size();
   if (verb == "list" && count == 1) return List(*settings);
   if (verb == "import" && count == 2) return Import(*settings, parsed.words[1], name);
-  if (verb == "pull" && count == 2) return Pull(*settings, parsed.words[1]);
+  if (verb == "pull" && count == 2) return RunImagePull(*settings, parsed.words[1], pull);
   if (verb == "rm" && count == 2) return Remove(*settings, parsed.words[1]);
+  if (verb == "export" && count == 3) return Export(*settings, parsed.words[1], parsed.words[2]);
+  if (verb == "prune" && count == 1) return PruneUnused(*settings, all);
   return FailUsage(usage, absl::InvalidArgumentError("image: not understood"));
 }
 

@@ -2,6 +2,7 @@
 
 #include "tools/client/admin.h"
 #include "tools/client/cri.h"
+#include "tools/client/pull_progress.h"
 #include "tools/commands/commands.h"
 
 namespace bulkhead::tools {
@@ -47,6 +48,10 @@ int RunStatus(Words words) {
   printf("pods: %u (%u ready)\ncontainers: %u (%u running)\nimages: %u\n", counts->pods,
          counts->ready_pods, counts->containers, counts->running_containers, counts->images);
   printf("workers: %u\noperations: %u\n", counts->workers, counts->operations);
+  absl::StatusOr<std::vector<AdminPull>> pulls = AdminPulls(AdminSocket(*settings));
+  if (!pulls.ok()) return Fail(pulls.status());
+  printf("pulls: %zu\n", pulls->size());
+  for (const AdminPull& pull : *pulls) printf("  %s\n", PullSummary(pull).c_str());
   absl::StatusOr<AdminNetworks> networks = AdminNetworkStatus(AdminSocket(*settings));
   if (!networks.ok()) return Fail(networks.status());
   PrintNetworks(*networks);

@@ -8,19 +8,25 @@
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
+#include "base/erofs_probe.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "tools/client/admin.h"
 #include "tools/commands/commands.h"
 #include "tools/config/encode.h"
+#include "tools/config/encode_registries.h"
 #include "tools/host/host.h"
 #include "tools/up/directories.h"
 #include "tools/up/sockets.h"
+#include "tools/up/streaming_socket.h"
 #include "tools/up/supervisor.h"
 
 namespace bulkhead::tools {
 namespace {
+
+// As containerd and CRI-O have it.
+constexpr char kOomScoreAdj[] = "-999";
 
 // Descriptors that live as long as the supervisor does.
 struct Held {
@@ -35,15 +41,15 @@ void Ignore(int) {}
 void PrepareSignals() {
   sigset_t set;
   sigemptyset(&set);
-  for (int number : {SIGTERM, SIGINT, SIGCHLD}) sigaddset(&set, number);
+  for (int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) sigaddset(&set, number);
   sigprocmask(SIG_BLOCK, &set, nullptr);
   struct sigaction action = {};
   action.sa_handler = Ignore;
   sigaction(SIGPIPE, &action, nullptr);
 }
 
-RuntimeVersions FindRuntimes(const Settings& settings) {
-  RuntimeVersions versions;
+FoundRuntimes FindRuntimes(const Settings& settings) {
+  FoundRuntimes found;
   for (const auto& [name, runtime] : settings.runtimes) {
     absl::StatusOr<std::string> version = RuntimeVersion(runtime.path);
     if (!version.ok()) {
@@ -51,20 +57,42 @@ RuntimeVersions FindRuntimes(const Settings& settings) {
                 {{"runtime", name}, {"error", version.status().ToString()}});
       continue;
     }
-    base::Log(base::Severity::kInfo, "runtime", {{"runtime", name}, {"version", *version}});
+    RuntimeFeatures features = AskFeatures(runtime.path);
+    base::Log(base::Severity::kInfo, "runtime",
+              {{"runtime", name},
+               {"version", *version},
+               {"oci", features.known ? features.oci_version_max : "does not say"}});
     for (const std::string& hole : KnownHoles(*version)) {
       base::Log(base::Severity::kWarning, "runtime has a known hole",
                 {{"runtime", name}, {"version", *version}, {"hole", hole}});
     }
-    versions[name] = *std::move(version);
+    found[name] = {*std::move(version), std::move(features)};
   }
-  return versions;
+  return found;
 }
 
-absl::StatusOr<base::UniqueFd> PrepareConfig(const Settings& settings) {
-  BULKHEAD_ASSIGN_OR_RETURN(Host host, DetectHost());
+absl::Status DecideLayerDriver(const Settings& settings, Host* host) {
+  host->erofs_layers = base::ProbeErofs((settings.root_dir + "/layers").c_str());
+  if (settings.layers.driver == "erofs" && !host->erofs_layers.ok()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("layers.driver: erofs: ", host->erofs_layers.message()));
+  }
+  const bool image = settings.layers.driver == "erofs" ||
+                     (settings.layers.driver == "auto" && host->erofs_layers.ok());
+  base::Log(base::Severity::kInfo, "layer driver",
+            {{"driver", image ? "erofs" : "dir"},
+             {"erofs", host->erofs_layers.ok() ? "works" : host->erofs_layers.message()}});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<base::UniqueFd> PrepareConfig(const Settings& settings,
+                                             const std::string& streaming_url) {
+  BULKHEAD_ASSIGN_OR_RETURN(Host host, DetectHost(settings.cgroup_driver));
+  BULKHEAD_RETURN_IF_ERROR(DecideLayerDriver(settings, &host));
   capnp::MallocMessageBuilder message;
-  EncodeConfig(settings, host, FindRuntimes(settings), message.initRoot<schema::Config>());
+  auto config = message.initRoot<schema::Config>();
+  EncodeConfig(settings, host, FindRuntimes(settings), config);
+  config.getStreaming().setUrl(streaming_url);
   return ConfigMemfd(message);
 }
 
@@ -78,13 +106,24 @@ absl::StatusOr<base::UniqueFd> OpenPrograms() {
                       base::Resolve::kHost);
 }
 
-absl::StatusOr<Supervisor::Parts> PrepareParts(const Settings& settings, Held* held) {
+absl::StatusOr<base::UniqueFd> LoadRegistries(const std::string& config_file) {
+  BULKHEAD_ASSIGN_OR_RETURN(Settings settings, LoadSettings(config_file));
+  return RegistriesMemfd(settings);
+}
+
+absl::StatusOr<Supervisor::Parts> PrepareParts(const std::string& config_file,
+                                               const Settings& settings, Held* held) {
   BULKHEAD_RETURN_IF_ERROR(PrepareDirectories(settings));
   BULKHEAD_ASSIGN_OR_RETURN(held->root_lock, LockDirectory(settings.root_dir));
   BULKHEAD_ASSIGN_OR_RETURN(held->run_lock, LockDirectory(settings.run_dir));
   Supervisor::Parts parts;
   BULKHEAD_ASSIGN_OR_RETURN(parts.programs, OpenPrograms());
-  BULKHEAD_ASSIGN_OR_RETURN(parts.config, PrepareConfig(settings));
+  BULKHEAD_ASSIGN_OR_RETURN(StreamingSocket streaming, ListenForStreams(settings.streaming));
+  BULKHEAD_ASSIGN_OR_RETURN(parts.config, PrepareConfig(settings, streaming.url));
+  parts.streaming_socket = std::move(streaming.listen);
+  parts.streaming_tls = std::move(streaming.tls);
+  BULKHEAD_ASSIGN_OR_RETURN(parts.registries, RegistriesMemfd(settings));
+  parts.load_registries = [config_file] { return LoadRegistries(config_file); };
   // Others than root can only be let in where the file mode does; the frontend then checks each
   // peer.
   mode_t mode = settings.allowed_uids.empty() ? 0660 : 0666;
@@ -101,9 +140,9 @@ absl::StatusOr<Supervisor::Parts> PrepareParts(const Settings& settings, Held* h
   return parts;
 }
 
-int Serve(const Settings& settings, bool stop_containers) {
+int Serve(const std::string& config_file, const Settings& settings, bool stop_containers) {
   Held held;
-  absl::StatusOr<Supervisor::Parts> parts = PrepareParts(settings, &held);
+  absl::StatusOr<Supervisor::Parts> parts = PrepareParts(config_file, settings, &held);
   if (!parts.ok()) return Fail(parts.status());
   Supervisor supervisor(*std::move(parts));
   absl::Status started = supervisor.Start();
@@ -123,6 +162,17 @@ int Serve(const Settings& settings, bool stop_containers) {
   return stopped.ok() ? 0 : Fail(base::Annotate(stopped, "stop containers"));
 }
 
+// Containers say for themselves how likely they are to be killed for want of memory; what all of
+// them depend on goes last. Inherited by daemons, workers and monitors. Without CAP_SYS_RESOURCE
+// nobody can go below where he began.
+void ProtectFromOomKiller() {
+  const absl::Status status =
+      base::WriteKernelFile(AT_FDCWD, "/proc/self/oom_score_adj", kOomScoreAdj);
+  if (status.ok()) return;
+  base::Log(base::Severity::kInfo, "could not lower the own likelihood of being killed",
+            {{"why", status.message()}});
+}
+
 }  // namespace
 
 int RunUp(Words words) {
@@ -132,10 +182,12 @@ int RunUp(Words words) {
       {"config", "FILE", kConfigHelp, &file, nullptr},
       {"stop-containers", nullptr, "at the end, stop all pods as well", nullptr, &stop_containers},
   };
-  const Usage usage = {"up [--config FILE] [--stop-containers]",
-                       "Starts the runtime's processes, checks that each one is confined, prints\n"
-                       "\"ready\" and the CRI socket, and supervises them until SIGTERM.",
-                       options};
+  const Usage usage = {
+      "up [--config FILE] [--stop-containers]",
+      "Starts the runtime's processes, checks that each one is confined, prints\n"
+      "\"ready\" and the CRI socket, and supervises them until SIGTERM. On SIGHUP\n"
+      "it reads again how registries are reached.",
+      options};
   Parsed parsed;
   if (std::optional<int> code = ParseOrExit(usage, words, &parsed)) return *code;
   if (!parsed.words.empty()) {
@@ -149,7 +201,8 @@ int RunUp(Words words) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   umask(022);
   PrepareSignals();
-  return Serve(*settings, stop_containers);
+  ProtectFromOomKiller();
+  return Serve(file, *settings, stop_containers);
 }
 
 }  // namespace bulkhead::tools

@@ -12,13 +12,15 @@
 
 namespace bulkhead::tools {
 
-// Runtime name to what its program printed as version; a runtime that is missing there was not
-// found.
-using RuntimeVersions = std::map<std::string, std::string>;
+// By runtime name; a runtime that is missing there was not found.
+using FoundRuntimes = std::map<std::string, FoundRuntime>;
 
 // Fills in the typed configuration that all other processes get.
-void EncodeConfig(const Settings& settings, const Host& host, const RuntimeVersions& versions,
+void EncodeConfig(const Settings& settings, const Host& host, const FoundRuntimes& runtimes,
                   schema::Config::Builder out);
+
+// The policy with its hash.
+void EncodeImagePolicy(const ImagePolicySettings& policy, schema::ImagePolicy::Builder out);
 
 // One encoded configuration as a sealed memfd (a Cap'n Proto message in stream form).
 absl::StatusOr<base::UniqueFd> ConfigMemfd(capnp::MessageBuilder& message);

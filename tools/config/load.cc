@@ -1,56 +1,31 @@
-#include <dirent.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <algorithm>
-
-#include "absl/cleanup/cleanup.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "base/fs.h"
 #include "base/status.h"
+#include "tools/config/owned_file.h"
 #include "tools/config/settings.h"
 
 namespace bulkhead::tools {
 namespace {
 
-// Whoever can write the configuration names programs that root runs.
-absl::Status CheckOwner(int fd, const std::string& file) {
-  struct stat st;
-  if (fstat(fd, &st) != 0) return base::ErrnoStatus(absl::StrCat("stat ", file));
-  if (!S_ISREG(st.st_mode)) {
-    return absl::InvalidArgumentError(absl::StrCat(file, ": not a regular file"));
-  }
-  if (st.st_uid != 0 && st.st_uid != geteuid()) {
-    return absl::PermissionDeniedError(absl::StrCat(file, ": belongs to uid ", st.st_uid));
-  }
-  if ((st.st_mode & 022) != 0) {
-    return absl::PermissionDeniedError(absl::StrCat(file, ": others than its owner may write it"));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status ApplyFile(const std::string& file, Settings* settings) {
-  BULKHEAD_ASSIGN_OR_RETURN(
-      base::UniqueFd fd, base::OpenAt(AT_FDCWD, file, O_RDONLY | O_NONBLOCK, base::Resolve::kHost));
-  BULKHEAD_RETURN_IF_ERROR(CheckOwner(fd.get(), file));
-  BULKHEAD_ASSIGN_OR_RETURN(std::string text, base::ReadAll(fd.get(), kMaxConfigFileBytes));
+  BULKHEAD_ASSIGN_OR_RETURN(std::string text, ReadOwnedFile(file, kMaxConfigFileBytes));
   return ApplyToml(text, file, settings);
 }
 
-// The *.toml names of a directory, sorted; none where it is missing.
-absl::StatusOr<std::vector<std::string>> TomlNames(const std::string& directory) {
-  std::vector<std::string> names;
-  DIR* dir = opendir(directory.c_str());
-  if (dir == nullptr && errno == ENOENT) return names;
-  if (dir == nullptr) return base::ErrnoStatus(absl::StrCat("open ", directory));
-  absl::Cleanup close = [dir] { closedir(dir); };
-  while (const dirent* entry = readdir(dir)) {
-    absl::string_view name = entry->d_name;
-    if (absl::EndsWith(name, ".toml") && name.front() != '.') names.emplace_back(name);
+// Only the default policy may be missing: one that was named and is gone must not mean "all is
+// allowed".
+absl::Status ApplyPolicy(Settings* settings) {
+  bool named = !settings->policy_file.empty();
+  std::string file = named ? settings->policy_file : kDefaultPolicyFile;
+  absl::StatusOr<std::string> text = ReadOwnedFile(file, kMaxConfigFileBytes);
+  if (!named && absl::IsNotFound(text.status())) return absl::OkStatus();
+  if (!text.ok()) return text.status();
+  BULKHEAD_RETURN_IF_ERROR(ApplyPolicyToml(*text, file, settings));
+  for (TrustRuleSettings& rule : settings->image_policy.rules) {
+    for (const std::string& key : rule.key_files) {
+      BULKHEAD_ASSIGN_OR_RETURN(rule.keys.emplace_back(), ReadOwnedFile(key, kMaxConfigFileBytes));
+    }
   }
-  std::sort(names.begin(), names.end());
-  return names;
+  return base::Annotate(CheckImagePolicy(settings->image_policy), file);
 }
 
 }  // namespace
@@ -62,10 +37,12 @@ absl::StatusOr<Settings> LoadSettings(const std::string& file) {
   bool may_be_missing = file.empty();
   if (!status.ok() && !(may_be_missing && absl::IsNotFound(status))) return status;
   std::string directory = absl::StrCat(main, ".d");
-  BULKHEAD_ASSIGN_OR_RETURN(std::vector<std::string> names, TomlNames(directory));
-  for (const std::string& name : names) {
+  absl::StatusOr<std::vector<std::string>> names = NamesIn(directory, ".toml");
+  if (!names.ok() && !absl::IsNotFound(names.status())) return names.status();
+  for (const std::string& name : names.value_or(std::vector<std::string>())) {
     BULKHEAD_RETURN_IF_ERROR(ApplyFile(absl::StrCat(directory, "/", name), &settings));
   }
+  BULKHEAD_RETURN_IF_ERROR(ApplyPolicy(&settings));
   BULKHEAD_RETURN_IF_ERROR(base::Annotate(CheckSettings(settings), main));
   return settings;
 }

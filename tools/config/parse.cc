@@ -1,11 +1,14 @@
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/types/span.h"
 #include "base/status.h"
+#include "tools/config/keys.h"
+#include "tools/config/layers.h"
 #include "tools/config/settings.h"
 #include "tools/config/value.h"
 
@@ -18,26 +21,10 @@ constexpr uint32_t kMaxPodId = 0x7fffffff;
 constexpr uint32_t kIdsOfOnePod = 65536;
 // "<run_dir>/admin.sock" has to fit into a socket address (108 bytes) with room for longer names.
 constexpr size_t kMaxRunDirBytes = 80;
+constexpr size_t kMaxCdiSpecDirs = 8;
 // What the root and run directories hold besides one directory a runtime.
 constexpr std::array<absl::string_view, 8> kReservedNames = {
     "audit", "state", "blobs", "ingest", "layers", "containers", "pods", "monitor"};
-
-// One known key and what it does to T; a key that no row names is an error.
-template <typename T>
-struct Key {
-  absl::string_view name;
-  absl::Status (*apply)(const Value& value, T* target);
-};
-
-template <typename T>
-absl::Status ApplyTable(const Value& table, absl::Span<const Key<T>> keys, T* target) {
-  return table.EachEntry([&](absl::string_view name, const Value& value) {
-    for (const Key<T>& key : keys) {
-      if (key.name == name) return key.apply(value, target);
-    }
-    return value.Error("unknown key");
-  });
-}
 
 bool IsRuntimeName(absl::string_view name) {
   if (name.empty() || name.size() > kMaxRuntimeNameBytes) return false;
@@ -71,7 +58,9 @@ constexpr Key<EndpointSettings> kEndpointKeys[] = {
     {"host", [](const Value& v, EndpointSettings* e) { return v.HostPort(&e->host); }},
     {"plain_http", [](const Value& v, EndpointSettings* e) { return v.Flag(&e->plain_http); }},
     {"skip_verify", [](const Value& v, EndpointSettings* e) { return v.Flag(&e->skip_verify); }},
-    {"ca_file", [](const Value& v, EndpointSettings* e) { return v.Path(&e->ca_file); }},
+    {"ca_file",
+     [](const Value& v, EndpointSettings* e) { return v.Path(&e->ca_files.emplace_back()); }},
+    {"credentials", [](const Value& v, EndpointSettings* e) { return v.Flag(&e->credentials); }},
 };
 
 using Endpoints = std::vector<EndpointSettings>;
@@ -82,22 +71,70 @@ absl::Status ApplyEndpoints(const Value& value, Endpoints* endpoints) {
     EndpointSettings* endpoint = &endpoints->emplace_back();
     BULKHEAD_RETURN_IF_ERROR(ApplyTable<EndpointSettings>(element, kEndpointKeys, endpoint));
     if (endpoint->host.empty()) return element.Error("has no host");
-    if (endpoint->plain_http && (endpoint->skip_verify || !endpoint->ca_file.empty())) {
+    if (endpoint->plain_http && (endpoint->skip_verify || !endpoint->ca_files.empty())) {
       return element.Error("plain_http has no certificate that skip_verify or ca_file speak of");
     }
     return absl::OkStatus();
   });
 }
 
-constexpr Key<Endpoints> kRegistryKeys[] = {{"endpoints", ApplyEndpoints}};
+absl::Status ApplyTokenHosts(const Value& value, RegistrySettings* registry) {
+  registry->token_hosts.clear();
+  return value.EachElement([registry](absl::string_view, const Value& element) {
+    return element.HostPort(&registry->token_hosts.emplace_back());
+  });
+}
+
+constexpr Key<RegistrySettings> kRegistryKeys[] = {
+    {"endpoints",
+     [](const Value& v, RegistrySettings* r) { return ApplyEndpoints(v, &r->endpoints); }},
+    {"token_hosts", ApplyTokenHosts},
+};
 
 absl::Status ApplyRegistries(const Value& value, Settings* settings) {
   return value.EachEntry([settings](absl::string_view host, const Value& entry) {
     if (host != "*" && !IsHostPort(host)) {
       return entry.Error("a registry is named by host or host:port in lower case, or \"*\"");
     }
-    return ApplyTable<Endpoints>(entry, kRegistryKeys, &settings->registries[std::string(host)]);
+    return ApplyTable<RegistrySettings>(entry, kRegistryKeys,
+                                        &settings->registries[std::string(host)]);
   });
+}
+
+constexpr Key<ImageRuleSettings> kImageRuleKeys[] = {
+    {"pattern", [](const Value& v, ImageRuleSettings* r) { return v.Text(&r->pattern); }},
+    {"runtime", [](const Value& v, ImageRuleSettings* r) { return v.Text(&r->runtime); }},
+};
+
+absl::Status ApplyImageRules(const Value& value, Settings* settings) {
+  settings->image_rules.clear();
+  return value.EachElement([settings](absl::string_view, const Value& element) {
+    ImageRuleSettings* rule = &settings->image_rules.emplace_back();
+    BULKHEAD_RETURN_IF_ERROR(ApplyTable<ImageRuleSettings>(element, kImageRuleKeys, rule));
+    if (rule->pattern.empty() || rule->runtime.empty()) {
+      return element.Error("needs a pattern and a runtime");
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::Status ApplyImageRulePresets(const Value& value, Settings* settings) {
+  settings->image_rule_presets.clear();
+  return value.EachElement([settings](absl::string_view, const Value& element) {
+    std::string* preset = &settings->image_rule_presets.emplace_back();
+    BULKHEAD_RETURN_IF_ERROR(element.Text(preset));
+    return ImageRulePreset(*preset).empty() ? element.Error("no preset of this name")
+                                            : absl::OkStatus();
+  });
+}
+
+constexpr Key<Settings> kCdiKeys[] = {
+    {"spec_dirs", [](const Value& v, Settings* s) { return v.Paths(&s->cdi_spec_dirs); }},
+    {"hooks", [](const Value& v, Settings* s) { return v.Paths(&s->cdi_hooks); }},
+};
+
+absl::Status ApplyCdi(const Value& value, Settings* settings) {
+  return ApplyTable<Settings>(value, kCdiKeys, settings);
 }
 
 constexpr Key<Settings> kCniKeys[] = {
@@ -144,6 +181,71 @@ absl::Status ApplyAudit(const Value& value, Settings* settings) {
   return ApplyTable<Settings>(value, kAuditKeys, settings);
 }
 
+// "http://[user:password@]host:port" or another scheme that fetch speaks to proxies.
+absl::Status ApplyProxy(const Value& value, std::string* proxy) {
+  BULKHEAD_RETURN_IF_ERROR(value.Text(proxy));
+  return IsProxyUrl(*proxy) ? absl::OkStatus() : value.Error("is no URL of a proxy");
+}
+
+constexpr Key<PullSettings> kPullKeys[] = {
+    {"at_once", [](const Value& v, PullSettings* p) { return v.Number(1, 64, &p->at_once); }},
+    {"deadline_seconds",
+     [](const Value& v, PullSettings* p) { return v.Number(1, 86400, &p->deadline_seconds); }},
+    {"minimum_bytes_per_second",
+     [](const Value& v, PullSettings* p) {
+       return v.Number(0, 1 << 30, &p->minimum_bytes_per_second);
+     }},
+    {"minimum_window_seconds",
+     [](const Value& v, PullSettings* p) { return v.Number(1, 3600, &p->minimum_window_seconds); }},
+    {"private_redirects",
+     [](const Value& v, PullSettings* p) { return v.Flag(&p->private_redirects); }},
+    {"registry_dirs", [](const Value& v, PullSettings* p) { return v.Paths(&p->registry_dirs); }},
+    {"http_proxy", [](const Value& v, PullSettings* p) { return ApplyProxy(v, &p->http_proxy); }},
+    {"https_proxy", [](const Value& v, PullSettings* p) { return ApplyProxy(v, &p->https_proxy); }},
+    {"no_proxy", [](const Value& v, PullSettings* p) { return v.Text(&p->no_proxy); }},
+};
+
+absl::Status ApplyPulls(const Value& value, Settings* settings) {
+  return ApplyTable<PullSettings>(value, kPullKeys, &settings->pulls);
+}
+
+absl::Status ApplyAddress(const Value& value, StreamingSettings* streaming) {
+  BULKHEAD_RETURN_IF_ERROR(value.Text(&streaming->address));
+  in6_addr bytes;
+  if (inet_pton(AF_INET, streaming->address.c_str(), &bytes) == 1) return absl::OkStatus();
+  if (inet_pton(AF_INET6, streaming->address.c_str(), &bytes) == 1) return absl::OkStatus();
+  return value.Error("must be an IPv4 or IPv6 address");
+}
+
+constexpr Key<StreamingSettings> kStreamingKeys[] = {
+    {"address", ApplyAddress},
+    {"port", [](const Value& v, StreamingSettings* s) { return v.Port(&s->port); }},
+    {"tls_cert", [](const Value& v, StreamingSettings* s) { return v.Path(&s->tls_cert); }},
+    {"tls_key", [](const Value& v, StreamingSettings* s) { return v.Path(&s->tls_key); }},
+    {"forward_to_node",
+     [](const Value& v, StreamingSettings* s) { return v.Flag(&s->forward_to_node); }},
+};
+
+absl::Status ApplyStreaming(const Value& value, Settings* settings) {
+  return ApplyTable<StreamingSettings>(value, kStreamingKeys, &settings->streaming);
+}
+
+constexpr Key<Settings> kImagesKeys[] = {
+    {"keep_layers", [](const Value& v, Settings* s) { return v.Flag(&s->keep_layers); }},
+    {"pinned", [](const Value& v, Settings* s) { return v.Globs(&s->pinned_images); }},
+};
+
+absl::Status ApplyImages(const Value& value, Settings* settings) {
+  return ApplyTable<Settings>(value, kImagesKeys, settings);
+}
+
+absl::Status ApplyCgroupDriver(const Value& value, Settings* settings) {
+  std::string* driver = &settings->cgroup_driver;
+  BULKHEAD_RETURN_IF_ERROR(value.Text(driver));
+  if (*driver == "auto" || *driver == "cgroupfs" || *driver == "systemd") return absl::OkStatus();
+  return value.Error("must be \"auto\", \"cgroupfs\" or \"systemd\"");
+}
+
 constexpr Key<Settings> kTopKeys[] = {
     {"audit", ApplyAudit},
     {"root_dir", [](const Value& v, Settings* s) { return v.Path(&s->root_dir); }},
@@ -153,8 +255,18 @@ constexpr Key<Settings> kTopKeys[] = {
     {"cni", ApplyCni},
     {"user_namespaces", ApplyUserNamespaces},
     {"registries", ApplyRegistries},
+    {"layers", ApplyLayers},
+    {"pulls", ApplyPulls},
+    {"streaming", ApplyStreaming},
     {"allowed_uids", [](const Value& v, Settings* s) { return v.Uids(&s->allowed_uids); }},
     {"sandbox_image", [](const Value& v, Settings* s) { return v.Text(&s->sandbox_image); }},
+    {"image_rules", ApplyImageRules},
+    {"image_rule_presets", ApplyImageRulePresets},
+    {"seccomp_root", [](const Value& v, Settings* s) { return v.Path(&s->seccomp_root); }},
+    {"cdi", ApplyCdi},
+    {"images", ApplyImages},
+    {"policy_file", [](const Value& v, Settings* s) { return v.Path(&s->policy_file); }},
+    {"cgroup_driver", ApplyCgroupDriver},
 };
 
 bool Contains(absl::string_view outer, absl::string_view inner) {
@@ -190,6 +302,9 @@ absl::Status CheckSettings(const Settings& settings) {
   if (uint64_t{settings.subordinate_first} + settings.subordinate_count > kMaxPodId) {
     return absl::InvalidArgumentError("user_namespaces: ids from 2^31 on are taken by layers");
   }
+  if (settings.streaming.tls_cert.empty() != settings.streaming.tls_key.empty()) {
+    return absl::InvalidArgumentError("streaming: tls_cert and tls_key go together");
+  }
   for (const auto& [name, runtime] : settings.runtimes) {
     if (runtime.path.empty()) {
       return absl::InvalidArgumentError(absl::StrCat("runtimes.", name, ": has no path"));
@@ -198,6 +313,10 @@ absl::Status CheckSettings(const Settings& settings) {
   if (settings.runtimes.count(settings.default_runtime) == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("default_runtime: no runtime is named '", settings.default_runtime, "'"));
+  }
+  BULKHEAD_RETURN_IF_ERROR(CheckImageRules(settings));
+  if (settings.cdi_spec_dirs.size() > kMaxCdiSpecDirs) {
+    return absl::InvalidArgumentError("cdi.spec_dirs: more than 8");
   }
   return absl::OkStatus();
 }

@@ -28,6 +28,7 @@ run_dir = "/run/b"
 default_runtime = "slow"
 allowed_uids = [1000, 0]
 sandbox_image = "registry.example/pause:3"
+cgroup_driver = "cgroupfs"
 [runtimes.slow]
 type = "oci"
 path = "/opt/slow"
@@ -38,20 +39,31 @@ bin_dirs = ["/b1", "/b2"]
 endpoints = [{host = "127.0.0.1:5000", plain_http = true}, {host = "m.example", ca_file = "/ca"}]
 [registries."*"]
 endpoints = [{host = "[::1]:5000", skip_verify = true}]
+[streaming]
+address = "::1"
+port = 10010
+tls_cert = "/etc/tls/cert.pem"
+tls_key = "/etc/tls/key.pem"
+forward_to_node = true
 )",
                     &s)
                   .ok());
   EXPECT_TRUE(CheckSettings(s).ok()) << CheckSettings(s);
   EXPECT_EQ(s.root_dir, "/data/bulkhead");
   EXPECT_EQ(s.run_dir, "/run/b");
+  EXPECT_EQ(s.cgroup_driver, "cgroupfs");
   EXPECT_EQ(s.runtimes["slow"].path, "/opt/slow");
   EXPECT_EQ(s.runtimes["crun"].path, "/usr/bin/crun");
   EXPECT_THAT(s.cni_bin_dirs, ElementsAre("/b1", "/b2"));
   EXPECT_THAT(s.allowed_uids, ElementsAre(1000u, 0u));
-  ASSERT_EQ(s.registries["docker.io"].size(), 2u);
-  EXPECT_TRUE(s.registries["docker.io"][0].plain_http);
-  EXPECT_EQ(s.registries["docker.io"][1].ca_file, "/ca");
-  EXPECT_TRUE(s.registries["*"][0].skip_verify);
+  ASSERT_EQ(s.registries["docker.io"].endpoints.size(), 2u);
+  EXPECT_TRUE(s.registries["docker.io"].endpoints[0].plain_http);
+  EXPECT_EQ(s.registries["docker.io"].endpoints[1].ca_files.at(0), "/ca");
+  EXPECT_TRUE(s.registries["*"].endpoints[0].skip_verify);
+  EXPECT_EQ(s.streaming.address, "::1");
+  EXPECT_EQ(s.streaming.port, 10010);
+  EXPECT_EQ(s.streaming.tls_key, "/etc/tls/key.pem");
+  EXPECT_TRUE(s.streaming.forward_to_node);
 }
 
 struct Bad {
@@ -73,6 +85,7 @@ TEST(Settings, SaysFileLineAndKey) {
       {"[runtimes.Crun]\npath = \"/x\"", "a runtime's name"},
       {"[runtimes.layers]\npath = \"/x\"", "has this name already"},
       {"[runtimes.a]\ntype = \"lxc\"", "must be \"oci\""},
+      {"cgroup_driver = \"none\"", "must be \"auto\", \"cgroupfs\" or \"systemd\""},
       {"[registries.\"UP\"]\nendpoints = []", "a registry is named"},
       {"[registries.\"a:0\"]\nendpoints = []", "a registry is named"},
       {"[registries.a]\nendpoints = [{host = \"https://a\"}]", "must be host or host:port"},
@@ -81,6 +94,10 @@ TEST(Settings, SaysFileLineAndKey) {
        "key 'registries.a.endpoints[0].tls': unknown key"},
       {"allowed_uids = [-1]", "must be a user id"},
       {"allowed_uids = [4294967295]", "must be a user id"},
+      {"[streaming]\naddress = \"localhost\"", "must be an IPv4 or IPv6 address"},
+      {"[streaming]\nport = 65536", "must be a port"},
+      {"[streaming]\nport = \"80\"", "must be a port"},
+      {"[streaming]\ntls = true", "key 'streaming.tls': unknown key"},
       {"root_dir = ", "f.toml:1: "},
   };
   for (const Bad& bad : kBad) {
@@ -92,8 +109,9 @@ TEST(Settings, SaysFileLineAndKey) {
 }
 
 TEST(Settings, ChecksTheWhole) {
-  for (const char* text : {"run_dir = \"/var/lib/bulkhead/run\"", "root_dir = \"/\"",
-                           "default_runtime = \"none\"", "[runtimes.a]\ntype = \"oci\""}) {
+  for (const char* text :
+       {"run_dir = \"/var/lib/bulkhead/run\"", "root_dir = \"/\"", "[streaming]\ntls_cert = \"/c\"",
+        "default_runtime = \"none\"", "[runtimes.a]\ntype = \"oci\""}) {
     Settings s;
     ASSERT_TRUE(Apply(text, &s).ok()) << text;
     EXPECT_EQ(CheckSettings(s).code(), absl::StatusCode::kInvalidArgument) << text;
@@ -141,7 +159,7 @@ TEST_F(SettingsFiles, NamedFileMustExist) {
 
 TEST(Encode, CarriesEverything) {
   Settings s;
-  s.registries["r.example"] = {{"m:5000", true, false, ""}};
+  s.pulls.at_once = 9;
   s.allowed_uids = {7};
   Host host = {base::CgroupMode::kHybrid, false, "6.1"};
   capnp::MallocMessageBuilder message;
@@ -150,8 +168,8 @@ TEST(Encode, CarriesEverything) {
   EXPECT_EQ(config.getRootDir(), "/var/lib/bulkhead");
   ASSERT_EQ(config.getRuntimes().size(), 1u);
   EXPECT_EQ(config.getRuntimes()[0].getVersion(), "crun version 1.8.1");
-  EXPECT_EQ(config.getRegistries()[0].getEndpoints()[0].getHost(), "m:5000");
-  EXPECT_TRUE(config.getRegistries()[0].getEndpoints()[0].getPlainHttp());
+  EXPECT_EQ(config.getPulls().getAtOnce(), 9);
+  EXPECT_EQ(config.getPulls().getDeadlineSeconds(), 3600u);
   EXPECT_EQ(config.getHost().getCgroupMode(), schema::Host::CgroupMode::HYBRID);
   EXPECT_EQ(config.getAllowedUids()[0], 7u);
   EXPECT_EQ(config.getCniBinDirs().size(), 2u);

@@ -1,12 +1,15 @@
 #include "tools/config/value.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "base/clean_path.h"
 #include "base/status.h"
+#include "security/policy/glob.h"
 
 namespace bulkhead::tools {
 namespace {
@@ -46,6 +49,15 @@ bool IsHostPort(absl::string_view text) {
   return IsHostName(host) || IsBracketedV6(host);
 }
 
+bool IsProxyUrl(absl::string_view text) {
+  bool scheme = absl::ConsumePrefix(&text, "http://") || absl::ConsumePrefix(&text, "https://") ||
+                absl::ConsumePrefix(&text, "socks5h://") || absl::ConsumePrefix(&text, "socks5://");
+  absl::ConsumeSuffix(&text, "/");
+  size_t at = text.rfind('@');
+  if (at != absl::string_view::npos) text.remove_prefix(at + 1);
+  return scheme && IsHostPort(absl::AsciiStrToLower(text));
+}
+
 absl::Status Value::Error(absl::string_view what) const {
   return absl::InvalidArgumentError(
       absl::StrCat(file_, ":", node_.source().begin.line, ": key '", key_, "': ", what));
@@ -78,12 +90,28 @@ absl::Status Value::Flag(bool* out) const {
   return absl::OkStatus();
 }
 
-absl::Status Value::Number(uint32_t least, uint32_t most, uint32_t* out) const {
+absl::Status Value::Number(uint64_t min, uint64_t max, uint64_t* out) const {
   const toml::value<int64_t>* number = node_.as_integer();
-  if (number == nullptr || number->get() < least || number->get() > most) {
-    return Error(absl::StrCat("must be a number from ", least, " to ", most));
+  if (number == nullptr || number->get() < 0 || static_cast<uint64_t>(number->get()) < min ||
+      static_cast<uint64_t>(number->get()) > max) {
+    return Error(absl::StrCat("must be a whole number, ", min, " to ", max));
   }
-  *out = static_cast<uint32_t>(number->get());
+  *out = static_cast<uint64_t>(number->get());
+  return absl::OkStatus();
+}
+
+absl::Status Value::TextOrTexts(std::vector<std::string>* out) const {
+  out->clear();
+  if (!IsArray()) return Text(&out->emplace_back());
+  return EachElement([out](absl::string_view, const Value& element) {
+    return element.Text(&out->emplace_back());
+  });
+}
+
+absl::Status Value::Number(uint32_t least, uint32_t most, uint32_t* out) const {
+  uint64_t number = 0;
+  BULKHEAD_RETURN_IF_ERROR(Number(uint64_t{least}, uint64_t{most}, &number));
+  *out = static_cast<uint32_t>(number);
   return absl::OkStatus();
 }
 
@@ -92,6 +120,15 @@ absl::Status Value::Paths(std::vector<std::string>* out) const {
   return EachElement([out](absl::string_view, const Value& element) {
     return element.Path(&out->emplace_back());
   });
+}
+
+absl::Status Value::Port(uint16_t* out) const {
+  const toml::value<int64_t>* number = node_.as_integer();
+  if (number == nullptr || number->get() < 0 || number->get() > UINT16_MAX) {
+    return Error("must be a port, 0 to 65535");
+  }
+  *out = static_cast<uint16_t>(number->get());
+  return absl::OkStatus();
 }
 
 absl::Status Value::Uids(std::vector<uint32_t>* out) const {
@@ -105,6 +142,19 @@ absl::Status Value::Uids(std::vector<uint32_t>* out) const {
     }
     out->push_back(static_cast<uint32_t>(number->get()));
     return absl::OkStatus();
+  });
+}
+
+absl::Status Value::Glob(std::string* out) const {
+  BULKHEAD_RETURN_IF_ERROR(Text(out));
+  absl::Status good = security::CheckGlob(*out);
+  return good.ok() ? good : Error(good.message());
+}
+
+absl::Status Value::Globs(std::vector<std::string>* out) const {
+  out->clear();
+  return EachElement([out](absl::string_view, const Value& element) {
+    return element.Glob(&out->emplace_back());
   });
 }
 
@@ -122,6 +172,20 @@ absl::Status Value::EachEntry(const Visitor& visit) const {
     std::string full = key_.empty() ? name : absl::StrCat(key_, ".", name);
     BULKHEAD_RETURN_IF_ERROR(visit(name, Value(node, file_, full)));
   }
+  return absl::OkStatus();
+}
+
+absl::Status Value::EachEntryInFileOrder(const Visitor& visit) const {
+  using Entry = std::pair<toml::source_position, std::function<absl::Status()>>;
+  std::vector<Entry> entries;
+  BULKHEAD_RETURN_IF_ERROR(EachEntry([&](absl::string_view name, const Value& value) {
+    entries.emplace_back(value.node_.source().begin,
+                         [&visit, name = std::string(name), value] { return visit(name, value); });
+    return absl::OkStatus();
+  }));
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const Entry& a, const Entry& b) { return a.first < b.first; });
+  for (const Entry& entry : entries) BULKHEAD_RETURN_IF_ERROR(entry.second());
   return absl::OkStatus();
 }
 

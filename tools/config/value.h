@@ -29,16 +29,28 @@ class Value {
   // An absolute path without "..", brought into its clean form.
   absl::Status Path(std::string* out) const;
   absl::Status Flag(bool* out) const;
-  // An integer from least to most.
+  // A whole number from min to max.
+  absl::Status Number(uint64_t min, uint64_t max, uint64_t* out) const;
+  bool IsArray() const { return node_.is_array(); }
+  // A string, or an array of strings.
+  absl::Status TextOrTexts(std::vector<std::string>* out) const;
+  // A number of this range.
   absl::Status Number(uint32_t least, uint32_t most, uint32_t* out) const;
   absl::Status Paths(std::vector<std::string>* out) const;
+  absl::Status Port(uint16_t* out) const;  // 0 to 65535
   absl::Status Uids(std::vector<uint32_t>* out) const;
+  // Globs over image names (security/policy/glob.h).
+  absl::Status Glob(std::string* out) const;
+  absl::Status Globs(std::vector<std::string>* out) const;
   // "host", "host:port", "[v6]:port" in lower case.
   absl::Status HostPort(std::string* out) const;
 
   using Visitor = std::function<absl::Status(absl::string_view key, const Value& value)>;
-  // Each entry of a table, or each element of an array (key empty), in the file's order.
+  // Each entry of a table, by name.
   absl::Status EachEntry(const Visitor& visit) const;
+  // Where the order says something.
+  absl::Status EachEntryInFileOrder(const Visitor& visit) const;
+  // Each element of an array (key empty), in the file's order.
   absl::Status EachElement(const Visitor& visit) const;
 
  private:
@@ -49,5 +61,7 @@ class Value {
 
 // Whether text is host[:port] as image references name registries.
 bool IsHostPort(absl::string_view text);
+// Whether text is the URL of a proxy: http, https or socks5, perhaps with a user, without a path.
+bool IsProxyUrl(absl::string_view text);
 
 }  // namespace bulkhead::tools

@@ -47,13 +47,22 @@ SubordinateIds FindSubordinateIds(absl::string_view subuid, absl::string_view su
   return uids.first == gids.first && uids.count == gids.count ? uids : SubordinateIds();
 }
 
-absl::StatusOr<Host> DetectHost() {
+absl::StatusOr<Host> DetectHost(absl::string_view driver) {
   Host host;
   BULKHEAD_ASSIGN_OR_RETURN(host.cgroup_mode, base::DetectCgroupMode());
-  host.systemd_driver = SystemdIsInit();
+  const bool systemd = SystemdIsInit();
+  if (driver == "systemd" && !systemd) {
+    return absl::FailedPreconditionError("cgroup_driver: systemd is not init on this node");
+  }
+  host.systemd_driver = systemd && driver != "cgroupfs";
   utsname name;
   if (uname(&name) != 0) return base::ErrnoStatus("uname");
   host.kernel = name.release;
+  host.hostname = name.nodename;
+  host.selinux = access("/sys/fs/selinux/enforce", F_OK) == 0;
+  absl::StatusOr<std::string> apparmor =
+      base::ReadFile("/sys/module/apparmor/parameters/enabled", 8);
+  host.apparmor = apparmor.ok() && *apparmor == "Y\n";
   // Neither has to be there.
   host.subordinate = FindSubordinateIds(
       base::ReadFile("/etc/subuid", kMaxSubordinateBytes).value_or(""),

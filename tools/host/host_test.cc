@@ -29,6 +29,27 @@ TEST(DetectHost, Here) {
   absl::StatusOr<Host> host = DetectHost();
   ASSERT_TRUE(host.ok()) << host.status();
   EXPECT_FALSE(host->kernel.empty());
+  EXPECT_FALSE(DetectHost("cgroupfs")->systemd_driver);
+  EXPECT_EQ(DetectHost("systemd").ok(), host->systemd_driver);
+}
+
+TEST(Features, OfARuntimeThatSaysThem) {
+  RuntimeFeatures features = ParseFeatures(R"({"ociVersionMin":"1.0.0","ociVersionMax":"1.3.0",
+      "linux":{"seccomp":{"supportedFlags":["SECCOMP_FILTER_FLAG_LOG",7]},
+               "mountExtensions":{"idmap":{"enabled":true}}}})");
+  EXPECT_TRUE(features.known);
+  EXPECT_EQ(features.oci_version_max, "1.3.0");
+  EXPECT_TRUE(features.idmap_mounts);
+  EXPECT_THAT(features.seccomp_flags, testing::ElementsAre("SECCOMP_FILTER_FLAG_LOG"));
+}
+
+TEST(Features, OfOneThatDoesNot) {
+  for (const char* text : {"", "unknown command features", "[]", "{}", "{\"ociVersionMax\":1}",
+                           "{\"ociVersionMax\":\"1.0.0\""}) {
+    EXPECT_FALSE(ParseFeatures(text).known) << text;
+  }
+  EXPECT_FALSE(ParseFeatures("{\"ociVersionMax\":\"1.1.0\",\"linux\":[]}").idmap_mounts);
+  EXPECT_FALSE(AskFeatures("/nowhere").known);
 }
 
 class Version : public ::testing::Test {

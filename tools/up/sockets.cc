@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "ipc/send_fd.h"
 
 namespace bulkhead::tools {
 namespace {
@@ -57,21 +58,9 @@ absl::StatusOr<base::UniqueFd> ListenAt(const std::string& path, mode_t mode) {
 }
 
 absl::Status SendFd(int socket, char tag, int fd) {
-  iovec data = {&tag, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message = {};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof(control);
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  memcpy(CMSG_DATA(header), &fd, sizeof(int));
   ssize_t n;
   do {
-    n = sendmsg(socket, &message, MSG_NOSIGNAL);
+    n = ipc::SendWithFd(socket, &tag, 1, fd, MSG_NOSIGNAL);
   } while (n < 0 && errno == EINTR);
   if (n == 1) return absl::OkStatus();
   return absl::UnavailableError(absl::StrCat("hand over a connection: ", strerror(errno)));

@@ -42,10 +42,11 @@ Supervisor::Supervisor(Parts parts)
       auditor_(security::kAuditorProfile, "bulkhead-auditor"),
       broker_(security::kBrokerProfile, "bulkhead-broker"),
       frontend_(security::kFrontendProfile, "bulkhead-frontend"),
+      streaming_(security::kStreamingProfile, "bulkhead-streaming"),
       back_off_(kFirstBackOff) {
   sigset_t set;
   sigemptyset(&set);
-  for (int number : {SIGTERM, SIGINT, SIGCHLD}) sigaddset(&set, number);
+  for (int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) sigaddset(&set, number);
   signals_.Reset(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
@@ -53,7 +54,9 @@ absl::Status Supervisor::Start() {
   if (!signals_) return base::ErrnoStatus("make signalfd");
   absl::Status status = StartFrom(Level::kSpawner);
   if (status.ok() && stopping_) status = absl::CancelledError("asked to end while starting");
-  if (!status.ok()) KillFrom(Level::kSpawner);
+  if (status.ok()) return status;
+  KillFrom(Level::kSpawner);
+  streaming_.Kill();
   return status;
 }
 
@@ -61,11 +64,13 @@ absl::Status Supervisor::StartFrom(Level level) {
   KillFrom(level);
   if (level >= Level::kSpawner) BULKHEAD_RETURN_IF_ERROR(StartSpawner());
   if (level >= Level::kBroker) BULKHEAD_RETURN_IF_ERROR(StartBroker());
-  return StartFrontend();
+  if (!streaming_.running()) BULKHEAD_RETURN_IF_ERROR(StartStreaming());
+  if (level != Level::kFrontend) BULKHEAD_RETURN_IF_ERROR(ConnectStreaming());
+  return level == Level::kStreaming ? absl::OkStatus() : StartFrontend();
 }
 
 void Supervisor::KillFrom(Level level) {
-  frontend_.Kill();
+  if (level >= Level::kFrontend) frontend_.Kill();
   if (level >= Level::kBroker) {
     broker_.Kill();
     auditor_.Stop(0, kStopPatience);  // it closes the log once the broker's socket is gone
@@ -89,6 +94,7 @@ absl::Status Supervisor::StartSpawner() {
       parts_.programs.get(),
       {requests.second.get(), config.get(), parts_.programs.get(), control.second.get()}));
   spawner_control_ = std::move(control.first);
+  BULKHEAD_RETURN_IF_ERROR(SendFd(spawner_control_.get(), 'R', parts_.registries.get()));
   BULKHEAD_RETURN_IF_ERROR(Inspect(spawner_));
   absl::Time begin = absl::Now();
   BULKHEAD_RETURN_IF_ERROR(security::TestWorkers(requests.first.get(), parts_.places));
@@ -137,6 +143,21 @@ absl::Status Supervisor::StartFrontend() {
   return Inspect(frontend_);
 }
 
+absl::Status Supervisor::StartStreaming() {
+  BULKHEAD_ASSIGN_OR_RETURN(base::FdPair control, base::MakeSocketPair(SOCK_SEQPACKET));
+  std::vector<int> fds = {control.second.get(), parts_.streaming_socket.get()};
+  if (parts_.streaming_tls) fds.push_back(parts_.streaming_tls.get());
+  BULKHEAD_RETURN_IF_ERROR(streaming_.Start(parts_.programs.get(), fds));
+  streaming_control_ = std::move(control.first);
+  return Inspect(streaming_);
+}
+
+absl::Status Supervisor::ConnectStreaming() {
+  BULKHEAD_ASSIGN_OR_RETURN(base::FdPair pair, base::MakeSocketPair(SOCK_SEQPACKET));
+  BULKHEAD_RETURN_IF_ERROR(SendFd(broker_control_.get(), 'S', pair.second.get()));
+  return SendFd(streaming_control_.get(), 'B', pair.first.get());
+}
+
 // Nobody serves who is not confined as the table says.
 absl::Status Supervisor::Inspect(const Child& child) {
   return security::InspectWhenEntered(child.profile(), child.pid(), {.places = parts_.places},
@@ -174,6 +195,8 @@ void Supervisor::Run() {
 
 void Supervisor::Stop() {
   frontend_.Stop(SIGTERM, kStopPatience);
+  streaming_control_.Reset();
+  streaming_.Stop(0, kStopPatience);
   broker_control_.Reset();
   broker_.Stop(0, kStopPatience);
   auditor_.Stop(0, kStopPatience);
@@ -185,7 +208,8 @@ void Supervisor::Stop() {
 void Supervisor::HandleSignals() {
   signalfd_siginfo info;
   while (read(signals_.get(), &info, sizeof(info)) == sizeof(info)) {
-    if (info.ssi_signo != SIGCHLD) stopping_ = true;
+    if (info.ssi_signo == SIGHUP) ReloadRegistries();
+    if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) stopping_ = true;
   }
   Reap();
 }
@@ -197,12 +221,30 @@ void Supervisor::HandleNetworkChange() {
   send(broker_control_.get(), &notice, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+// What is wrong in the files stays without effect.
+void Supervisor::ReloadRegistries() {
+  absl::StatusOr<base::UniqueFd> loaded = parts_.load_registries();
+  absl::Status status = loaded.status();
+  if (status.ok()) {
+    parts_.registries = *std::move(loaded);
+    if (spawner_.running()) {
+      status = SendFd(spawner_control_.get(), 'R', parts_.registries.get());
+    }
+  }
+  if (!status.ok()) {
+    base::Log(base::Severity::kError, "registries not loaded anew", {{"error", status.message()}});
+    return;
+  }
+  base::Log(base::Severity::kInfo, "registries loaded anew");
+}
+
 // Children of ours, and orphans of theirs, which come here as this process is their subreaper.
 void Supervisor::Reap() {
   int status = 0;
   while (pid_t pid = waitpid(-1, &status, WNOHANG)) {
     if (pid < 0) break;
-    const std::pair<Child*, Level> children[] = {{&frontend_, Level::kFrontend},
+    const std::pair<Child*, Level> children[] = {{&streaming_, Level::kStreaming},
+                                                 {&frontend_, Level::kFrontend},
                                                  {&auditor_, Level::kBroker},
                                                  {&broker_, Level::kBroker},
                                                  {&spawner_, Level::kSpawner}};

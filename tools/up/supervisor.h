@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -12,20 +13,26 @@
 
 namespace bulkhead::tools {
 
-// Starts spawner, broker and frontend, wires them, and starts again what has died. It parses
-// nothing that they say: from the broker it reads one byte ("ready"), from the others nothing.
+// Starts spawner, broker, frontend and streaming, wires them, and starts again what has died. It
+// parses nothing that they say: from the broker it reads one byte ("ready"), from the others
+// nothing.
 class Supervisor {
  public:
   struct Parts {
-    base::UniqueFd programs;         // O_PATH directory that holds the programs
-    base::UniqueFd config;           // sealed memfd
-    base::UniqueFd cri_socket;       // listening
-    base::UniqueFd admin_socket;     // listening
-    base::UniqueFd audit_directory;  // empty: no audit log
-    std::string network_dir;         // CNI's configurations; the broker is told of changes
+    base::UniqueFd programs;          // O_PATH directory that holds the programs
+    base::UniqueFd config;            // sealed memfd
+    base::UniqueFd cri_socket;        // listening
+    base::UniqueFd admin_socket;      // listening
+    base::UniqueFd audit_directory;   // empty: no audit log
+    base::UniqueFd streaming_socket;  // listening
+    base::UniqueFd streaming_tls;     // memfd, or empty
+    base::UniqueFd registries;        // sealed memfd, for fetch workers alone
+    // Makes registries anew, for SIGHUP.
+    std::function<absl::StatusOr<base::UniqueFd>()> load_registries;
+    std::string network_dir;  // CNI's configurations; the broker is told of changes
     security::Places places;
   };
-  // SIGTERM, SIGINT and SIGCHLD must be blocked already; this takes them from a signalfd.
+  // SIGTERM, SIGINT, SIGHUP and SIGCHLD must be blocked already; this takes them from a signalfd.
   explicit Supervisor(Parts parts);
 
   // Starts everything and compares each process with its table. Non-OK: nothing is left running.
@@ -37,8 +44,8 @@ class Supervisor {
 
  private:
   // What has to be started anew; each one takes those before it along, as their sockets end with
-  // it.
-  enum class Level { kFrontend, kBroker, kSpawner };
+  // it. All but streaming, whose streams go on: it gets a socket to the next broker.
+  enum class Level { kStreaming, kFrontend, kBroker, kSpawner };
 
   absl::Status StartFrom(Level level);
   void KillFrom(Level level);
@@ -47,11 +54,14 @@ class Supervisor {
   absl::Status StartAuditor(base::UniqueFd* audit_socket);
   absl::Status StartBroker();
   absl::Status StartFrontend();
+  absl::Status StartStreaming();
+  absl::Status ConnectStreaming();
   absl::Status AwaitBroker();
   absl::Status Inspect(const Child& child);
   absl::StatusOr<base::UniqueFd> OpenConfig();
   void HandleSignals();
   void HandleNetworkChange();
+  void ReloadRegistries();
   void Reap();
   void NoteDeath(Level level);
   void Restart();
@@ -63,8 +73,10 @@ class Supervisor {
   Child auditor_;  // goes and comes with the broker
   Child broker_;
   Child frontend_;
-  base::UniqueFd spawner_control_;  // SOCK_SEQPACKET, 'B' + fd
-  base::UniqueFd broker_control_;   // SOCK_SEQPACKET, 'F' + fd, 'N'; 'R' comes back
+  Child streaming_;
+  base::UniqueFd spawner_control_;    // SOCK_SEQPACKET, 'B' or 'R' + fd
+  base::UniqueFd broker_control_;     // SOCK_SEQPACKET, 'F' or 'S' + fd, 'N'; 'R' comes back
+  base::UniqueFd streaming_control_;  // SOCK_SEQPACKET, 'B' + fd
   bool stopping_ = false;
   std::optional<Level> lost_;
   absl::Duration back_off_;

@@ -5,11 +5,14 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <cstring>
 
 #include "base/fs.h"
 #include "schema/worker/user.capnp.h"
+#include "worker/common/own_limits.h"
 
 namespace bulkhead::worker {
 namespace {
@@ -112,6 +115,39 @@ TEST_F(WorkerTest, MalformedJobEndsItWithoutAResult) {
       base::WriteAll(broker_.get(), {reinterpret_cast<const char*>(frame), sizeof(frame)}).ok());
   EXPECT_EQ(ExitCode(), 1);
   EXPECT_TRUE(absl::IsUnavailable(ipc::Receive(broker_.get(), {}, Soon()).status()));
+}
+
+// How a child ended that limits itself and then goes over the limit.
+template <typename F>
+int StatusOf(F run) {
+  const pid_t child = fork();
+  if (child == 0) {
+    run();
+    _exit(0);
+  }
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  return status;
+}
+
+TEST(OwnLimits, CpuTime) {
+  const int status = StatusOf([] {
+    if (!LimitCpu(1).ok()) _exit(1);
+    for (volatile uint64_t i = 0;; i = i + 1) {
+    }
+  });
+  ASSERT_TRUE(WIFSIGNALED(status));
+  EXPECT_EQ(WTERMSIG(status), SIGXCPU);
+}
+
+TEST(OwnLimits, Memory) {
+  const int status = StatusOf([] {
+    if (!LimitMemory(64 << 20).ok()) _exit(1);
+    std::string much(256 << 20, 'x');
+    _exit(much[12345] == 'x' ? 0 : 1);
+  });
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), kOutOfMemoryExit);
 }
 
 }  // namespace

@@ -6,20 +6,19 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "base/status.h"
+#include "worker/fetch/back_off.h"
 #include "worker/fetch/failure.h"
-#include "worker/fetch/token.h"
 
 namespace bulkhead::worker {
 namespace {
 
 constexpr size_t kMaxSideBySide = 6;
-constexpr int kMaxAttempts = 3;
 constexpr int kMaxRedirects = 5;
-constexpr absl::Duration kFirstWait = absl::Milliseconds(500);
-constexpr absl::Duration kLongestWait = absl::Seconds(10);
-constexpr absl::Duration kSideRequestTimeout = absl::Seconds(30);
+constexpr absl::Duration kPatienceWithFirst = absl::Seconds(1);
+constexpr int kMaxSlow = 2;
+// A try that brought so much more is not one of those in vain.
+constexpr uint64_t kProgressBytes = 256 << 10;
 
 constexpr char kAccept[] =
     "Accept: application/vnd.oci.image.index.v1+json, "
@@ -27,17 +26,10 @@ constexpr char kAccept[] =
     "application/vnd.oci.image.manifest.v1+json, "
     "application/vnd.docker.distribution.manifest.v2+json";
 
-// Counted from the start of the process, so that a step of the wall clock moves nothing.
-absl::Duration Now() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return absl::DurationFromTimespec(now);
-}
-
-// A failed try may have left bytes.
-absl::Status EmptyFile(int fd) {
-  if (ftruncate(fd, 0) != 0) return base::ErrnoStatus("truncate");
-  if (lseek(fd, 0, SEEK_SET) != 0) return base::ErrnoStatus("seek");
+// Cuts off what is not wanted of earlier tries.
+absl::Status KeepFirst(int fd, uint64_t bytes) {
+  if (ftruncate(fd, static_cast<off_t>(bytes)) != 0) return base::ErrnoStatus("truncate");
+  if (lseek(fd, static_cast<off_t>(bytes), SEEK_SET) < 0) return base::ErrnoStatus("seek");
   return absl::OkStatus();
 }
 
@@ -45,146 +37,119 @@ bool IsRedirect(long status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-bool MayPass(const HttpResponse& response) {
-  if (!response.local.ok()) return false;
-  // It answered and then was too slow: another endpoint may do better, this one will not.
-  if (response.status == 200 && response.code == CURLE_OPERATION_TIMEDOUT) return false;
-  if (response.status == 429 || response.status >= 500) return true;
-  return response.code != CURLE_OK && IsTransient(response.code);
+bool IsWhole(const HttpResponse& response) {
+  return response.code == CURLE_OK && response.local.ok() &&
+         (response.status == 200 || response.status == 206);
 }
 
 }  // namespace
 
-absl::Duration EndpointClient::TimeLeft() const { return request_.deadline.Remaining(); }
-
-bool EndpointClient::IsOwnHost(const std::string& url) const {
-  absl::StatusOr<UrlParts> parts = SplitUrl(url);
+absl::Status EndpointClient::NamingHost(const absl::Status& status) const {
   absl::StatusOr<UrlParts> own = SplitUrl(BaseUrl(endpoint_));
-  return parts.ok() && own.ok() && *parts == *own;
+  return own.ok() ? base::Annotate(status, ShowHost(*own)) : status;
 }
 
-// Asks whether the registry is there and wants a token, before many requests learn the same.
-absl::Status EndpointClient::Greet() {
-  HttpRequest request;
-  request.url = BaseUrl(endpoint_);
-  request.tls = &endpoint_;
-  request.max_bytes = kMaxTokenDocumentBytes;
-  for (int attempt = 1;; ++attempt) {
-    request.timeout = std::min(kSideRequestTimeout, TimeLeft());
-    HttpTransfer transfer(request);
-    client_.Run(&transfer);
-    const HttpResponse& response = transfer.response();
-    if (response.status == 401 && !response.challenge.empty()) {
-      return RenewToken(response.challenge);
-    }
-    // Some mirrors serve contents alone: the items will tell.
-    if (response.status > 0 && response.status < 500 && response.status != 429) {
-      return absl::OkStatus();
-    }
-    if (attempt == kMaxAttempts || !MayPass(response) || TimeLeft() < kFirstWait * attempt) {
-      return DescribeFailure(request.url, response);
-    }
-    absl::SleepFor(kFirstWait * attempt);
-  }
+std::string EndpointClient::UrlOf(const FetchItem& item) const {
+  return ContentUrl(endpoint_, request_.registry, request_.repository,
+                    item.is_manifest ? "manifests" : "blobs", item.reference);
 }
 
-absl::Status EndpointClient::RenewToken(const std::string& header) {
-  absl::StatusOr<BearerChallenge> challenge = ParseBearerChallenge(header);
-  if (!challenge.ok()) return absl::OkStatus();  // nothing that can be answered anonymously
-  absl::StatusOr<UrlParts> own = SplitUrl(BaseUrl(endpoint_));
-  BULKHEAD_RETURN_IF_ERROR(own.status());
-  absl::StatusOr<std::string> url = TokenUrl(*challenge, endpoint_, request_.repository);
-  if (!url.ok()) return base::Annotate(url.status(), ShowHost(*own));
-  HttpRequest request;
-  request.url = *url;
-  absl::StatusOr<UrlParts> realm = SplitUrl(*url);
-  BULKHEAD_RETURN_IF_ERROR(realm.status());
-  request.foreign = realm->host != own->host;
-  if (!request.foreign) request.tls = &endpoint_;
-  request.max_bytes = kMaxTokenDocumentBytes;
-  request.timeout = std::min(kSideRequestTimeout, TimeLeft());
-  HttpTransfer transfer(request);
-  client_.Run(&transfer);
-  const HttpResponse& response = transfer.response();
-  if (response.code != CURLE_OK || response.status != 200) {
-    return DescribeFailure(request.url, response);
+std::list<EndpointClient::Try> EndpointClient::TriesFor(std::vector<ItemProgress>& items) {
+  std::list<Try> tries;
+  for (ItemProgress& item : items) {
+    if (item.done) continue;
+    bool by_digest = absl::StartsWith(item.item->reference, "sha256:");
+    if (by_digest ? !endpoint_.pull : !endpoint_.resolve) {
+      item.failure = NamingHost(absl::UnavailableError(
+          by_digest ? "is not configured to give content" : "is not configured to resolve tags"));
+      continue;
+    }
+    item.failure = absl::OkStatus();
+    tries.push_back({.item = &item, .url = UrlOf(*item.item)});
   }
-  absl::StatusOr<std::string> token = ParseToken(response.body);
-  if (!token.ok()) {
-    return absl::UnavailableError(absl::StrCat(ShowHost(*realm), ": gave no token"));
-  }
-  token_ = *std::move(token);
-  return absl::OkStatus();
+  return tries;
 }
 
 HttpRequest EndpointClient::RequestFor(const Try& each) const {
   HttpRequest request;
   request.url = each.url;
   if (each.item->item->is_manifest) request.headers.push_back(kAccept);
-  // The token and the administrator's word about certificates are for this endpoint alone.
-  if (IsOwnHost(each.url)) {
-    request.bearer = token_;
+  // Credentials and the administrator's word are for this endpoint alone (V1).
+  if (IsSameOrigin(each.url, BaseUrl(endpoint_))) {
+    authorizer_.Apply(request);
     request.tls = &endpoint_;
+    request.headers.insert(request.headers.end(), endpoint_.headers.begin(),
+                           endpoint_.headers.end());
   }
-  absl::StatusOr<UrlParts> parts = SplitUrl(each.url);
-  absl::StatusOr<UrlParts> own = SplitUrl(BaseUrl(endpoint_));
-  request.foreign = !parts.ok() || !own.ok() || parts->host != own->host;
+  request.foreign = !IsSameHost(each.url, BaseUrl(endpoint_));
+  request.foreign_may_be_private = request_.private_redirects;
+  absl::StatusOr<UrlParts> to = SplitUrl(each.url);
+  if (to.ok()) request.proxy = ProxyFor(request_.proxy, *to);
   request.fd = each.item->item->fd;
+  request.offset = each.have;
   request.max_bytes = each.item->item->max_bytes;
   request.timeout = TimeLeft();
-  request.minimum_speed = request_.minimum_speed;
+  request.rate = request_.rate;
   return request;
 }
 
 absl::Status EndpointClient::Begin(Try& each) {
-  BULKHEAD_RETURN_IF_ERROR(EmptyFile(each.item->item->fd));
+  BULKHEAD_RETURN_IF_ERROR(KeepFirst(each.item->item->fd, each.have));
   each.transfer = std::make_unique<HttpTransfer>(RequestFor(each));
   client_.Start(each.transfer.get());
   return absl::OkStatus();
 }
 
 void EndpointClient::BeginDue(std::list<Try>& tries) {
-  size_t running = std::count_if(tries.begin(), tries.end(),
-                                 [](const Try& each) { return each.transfer != nullptr; });
+  size_t running = 0;
+  for (const Try& each : tries) {
+    if (!each.transfer) continue;
+    ++running;
+    long status = each.transfer->StatusSoFar();
+    open_ = open_ || (status >= 200 && status != 401);
+  }
+  if (running > 0) asked_at_ = std::min(asked_at_, MonotonicNow());
+  open_ = open_ || MonotonicNow() - asked_at_ > kPatienceWithFirst;
+  size_t limit = open_ ? kMaxSideBySide : 1;
   for (Try& each : tries) {
-    if (running == kMaxSideBySide) return;
-    if (each.transfer || each.not_before > Now()) continue;
+    if (running >= limit) return;
+    if (each.transfer || each.not_before > MonotonicNow()) continue;
     each.item->failure = Begin(each);
     if (each.item->failure.ok()) ++running;
   }
-  tries.remove_if([](const Try& each) { return !each.item->failure.ok(); });
 }
 
-void EndpointClient::Run(std::vector<ItemProgress>& items, OnFailure on_failure) {
-  absl::Status greeting = Greet();
-  std::list<Try> tries;
-  for (ItemProgress& item : items) {
-    if (item.done) continue;
-    item.failure = greeting;
-    if (!greeting.ok()) continue;
-    tries.push_back({.item = &item});
-    tries.back().url =
-        ContentUrl(endpoint_, request_.registry, request_.repository,
-                   item.item->is_manifest ? "manifests" : "blobs", item.item->reference);
-  }
-  bool failed = false;
-  while (!tries.empty() && !(failed && on_failure == OnFailure::kGiveUp)) {
-    size_t before = tries.size();
-    BeginDue(tries);
-    failed = failed || tries.size() < before;
-    HttpTransfer* ended = client_.Wait(absl::Milliseconds(200));
-    if (ended == nullptr) {
-      if (TimeLeft() > absl::ZeroDuration()) continue;
-      for (Try& each : tries) each.item->failure = absl::DeadlineExceededError("took too long");
-      break;
-    }
+bool EndpointClient::Step(std::list<Try>& tries) {
+  HttpTransfer* ended = client_.Wait(absl::Milliseconds(200));
+  if (ended != nullptr) {
     auto each = std::find_if(tries.begin(), tries.end(), [ended](const Try& candidate) {
       return candidate.transfer.get() == ended;
     });
     std::unique_ptr<HttpTransfer> transfer = std::move(each->transfer);
+    open_ = open_ || transfer->response().status != 401;
     each->item->failure = HandleEnd(*each, *transfer);
-    failed = failed || !each->item->failure.ok();
-    if (each->item->done || !each->item->failure.ok()) tries.erase(each);
+  }
+  bool failed = false;
+  for (const Try& each : tries) failed = failed || !each.item->failure.ok();
+  tries.remove_if([this](const Try& each) {
+    bool over = each.item->done || !each.item->failure.ok();
+    if (over && each.transfer) client_.Cancel(each.transfer.get());
+    return over;
+  });
+  return failed;
+}
+
+void EndpointClient::Run(std::vector<ItemProgress>& items) {
+  std::list<Try> tries = TriesFor(items);
+  bool failed = std::any_of(items.begin(), items.end(), [](const ItemProgress& item) {
+    return !item.done && !item.failure.ok();
+  });
+  while (!tries.empty() && !(failed && on_failure_ == OnFailure::kGiveUp)) {
+    BeginDue(tries);
+    failed = Step(tries) || failed;
+    if (TimeLeft() > absl::ZeroDuration()) continue;
+    for (Try& each : tries) each.item->failure = absl::DeadlineExceededError("took too long");
+    break;
   }
   for (Try& each : tries) {
     if (each.transfer) client_.Cancel(each.transfer.get());
@@ -194,12 +159,10 @@ void EndpointClient::Run(std::vector<ItemProgress>& items, OnFailure on_failure)
 
 absl::Status EndpointClient::HandleEnd(Try& each, const HttpTransfer& ended) {
   const HttpResponse& response = ended.response();
-  if (response.code == CURLE_OK && response.status == 200) return HandleSuccess(each, response);
-  if (IsRedirect(response.status)) return HandleRedirect(each, ended);
-  if (response.status == 401) return HandleUnauthorized(each, ended);
-  absl::Status failure = DescribeFailure(ended.request().url, response);
-  if (!MayPass(response)) return failure;
-  return RetryOr(each, response.retry_after, failure);
+  if (IsWhole(response)) return HandleSuccess(each, response);
+  if (response.local.ok() && IsRedirect(response.status)) return HandleRedirect(each, ended);
+  if (response.local.ok() && response.status == 401) return HandleUnauthorized(each, ended);
+  return HandleBroken(each, ended);
 }
 
 absl::Status EndpointClient::HandleSuccess(Try& each, const HttpResponse& response) {
@@ -224,24 +187,48 @@ absl::Status EndpointClient::HandleRedirect(Try& each, const HttpTransfer& ended
   return absl::OkStatus();
 }
 
-// A token lives for minutes; a long job may need another one.
+// The first question of all, or a token that has become old.
 absl::Status EndpointClient::HandleUnauthorized(Try& each, const HttpTransfer& ended) {
   const std::string& url = ended.request().url;
   absl::Status failure = DescribeFailure(url, ended.response());
-  if (each.token_renewed || !IsOwnHost(url) || ended.response().challenge.empty()) return failure;
-  each.token_renewed = true;
-  return RenewToken(ended.response().challenge);
+  if (each.authorized_anew || !IsSameOrigin(url, BaseUrl(endpoint_))) return failure;
+  // Another item may have got what this one was sent without.
+  HttpRequest now = RequestFor(each);
+  bool asked_with_less = now.bearer != ended.request().bearer ||
+                         now.username != ended.request().username ||
+                         now.password != ended.request().password;
+  if (asked_with_less) return absl::OkStatus();
+  each.authorized_anew = true;
+  absl::Status answered = authorizer_.Answer(ended.response().challenges);
+  if (absl::IsUnauthenticated(answered)) {
+    return absl::UnauthenticatedError(
+        absl::StrCat(failure.message(), " (", answered.message(), ")"));
+  }
+  return NamingHost(answered);
 }
 
-absl::Status EndpointClient::RetryOr(Try& each, absl::Duration wait, absl::Status failure) {
-  if (++each.attempts == kMaxAttempts) return failure;
-  wait = std::clamp(wait, kFirstWait * (1 << (each.attempts - 1)), kLongestWait);
-  if (TimeLeft() < wait) return failure;
-  each.not_before = Now() + wait;
+// Goes on where it broke off, after a pause, unless that has been in vain too often.
+absl::Status EndpointClient::HandleBroken(Try& each, const HttpTransfer& ended) {
+  const HttpResponse& response = ended.response();
+  absl::Status failure = DescribeFailure(ended.request().url, response);
+  // The size is known: what follows is not wanted.
+  const FetchItem& item = *each.item->item;
+  bool complete = !item.is_manifest && response.local.ok() && response.bytes == item.max_bytes;
+  if (complete && response.code != CURLE_OK) return HandleSuccess(each, response);
+  bool beyond_end = response.status == 416 && each.have > 0;
+  if (!MayPass(response) && !beyond_end) return failure;
+  if (response.too_slow && ++each.slow == kMaxSlow) return failure;
+  uint64_t bytes = response.bytes;
+  if (bytes >= each.have + kProgressBytes) each.attempts = 0;
+  bool resumable = !item.is_manifest && !absl::IsDataLoss(response.local) && !beyond_end;
+  each.have = resumable ? bytes : 0;
+  const int most = on_failure_ == OnFailure::kGiveUp ? kMaxAttempts : kMaxAttemptsWithOthers;
+  if (++each.attempts >= most) return failure;
+  absl::StatusOr<absl::Duration> wait = WaitBefore(each.attempts, response.retry_after, TimeLeft());
+  if (!wait.ok()) return failure;
+  each.not_before = MonotonicNow() + *wait;
   each.redirects = 0;
-  each.url = ContentUrl(endpoint_, request_.registry, request_.repository,
-                        each.item->item->is_manifest ? "manifests" : "blobs",
-                        each.item->item->reference);
+  each.url = UrlOf(item);
   return absl::OkStatus();
 }
 

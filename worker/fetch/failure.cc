@@ -1,5 +1,7 @@
 #include "worker/fetch/failure.h"
 
+#include <curl/curl.h>
+
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 
@@ -19,11 +21,10 @@ absl::StatusCode CodeOf(long status) {
   }
 }
 
-}  // namespace
-
 bool IsTransient(CURLcode code) {
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
     case CURLE_PARTIAL_FILE:
     case CURLE_OPERATION_TIMEDOUT:
@@ -37,6 +38,16 @@ bool IsTransient(CURLcode code) {
   }
 }
 
+}  // namespace
+
+bool MayPass(const HttpResponse& response) {
+  if (response.too_slow) return true;
+  // Another part than asked for: the next try asks for the whole.
+  if (!response.local.ok()) return absl::IsDataLoss(response.local);
+  if (response.status == 429 || response.status >= 500) return true;
+  return response.code != CURLE_OK && IsTransient(response.code);
+}
+
 absl::Status DescribeFailure(const std::string& url, const HttpResponse& response) {
   absl::StatusOr<UrlParts> parts = SplitUrl(url);
   std::string host = parts.ok() ? ShowHost(*parts) : "registry";
@@ -44,7 +55,7 @@ absl::Status DescribeFailure(const std::string& url, const HttpResponse& respons
   if (response.code == CURLE_FILESIZE_EXCEEDED) {
     return absl::ResourceExhaustedError(absl::StrCat(host, ": sends more than announced"));
   }
-  if (response.status != 0 && response.status != 200) {
+  if (response.status != 0 && response.status != 200 && response.status != 206) {
     return absl::Status(CodeOf(response.status), absl::StrCat(host, ": HTTP ", response.status));
   }
   // A fixed text of the library's for each code.

@@ -54,7 +54,7 @@ absl::Status Join(const absl::Status& last, const std::string& earlier) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<Fetched>> Fetch(const FetchRequest& request) {
+absl::StatusOr<std::vector<Fetched>> Fetch(const FetchRequest& request, RegistryToken* token) {
   BULKHEAD_RETURN_IF_ERROR(CheckRequest(request));
   static const CURLcode global = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (global != CURLE_OK) return absl::InternalError("fetch: cannot start the HTTP library");
@@ -63,9 +63,11 @@ absl::StatusOr<std::vector<Fetched>> Fetch(const FetchRequest& request) {
   std::string earlier;
   for (size_t i = 0; i < request.endpoints.size(); ++i) {
     bool last = i + 1 == request.endpoints.size();
-    EndpointClient client(request, request.endpoints[i]);
-    client.Run(items, last ? EndpointClient::OnFailure::kGiveUp
-                           : EndpointClient::OnFailure::kGoOn);
+    EndpointClient client(
+        request, request.endpoints[i],
+        last ? EndpointClient::OnFailure::kGiveUp : EndpointClient::OnFailure::kGoOn);
+    client.Run(items);
+    if (token != nullptr && client.HasToken()) *token = client.Token();
     if (AllDone(items)) break;
     absl::Status failure = WorstOf(items);
     if (request.deadline.Passed()) failure = absl::DeadlineExceededError(failure.message());

@@ -1,8 +1,12 @@
-// SECURITY: holds the network and write-only files of one pull; may read certificates and name
-// service files, nothing else. The broker gives it its job; HTTP, TLS and DNS answers come from
-// anybody. Who owns this process can write wrong bytes, which are hashed afterwards by a process
-// without network, and can use the node's network as any user's program could. It has no
-// credential.
+// SECURITY: holds the network, write-only files of one pull, that pull's credentials, and what root
+// configured about its registry (certificates, headers, proxies); may read certificate authorities
+// and name service files, nothing else. The broker gives it its job; HTTP, TLS and DNS answers come
+// from anybody. Who owns this process can write wrong bytes, which are hashed afterwards by a
+// process without network, can use the node's network as any user's program could, and knows the
+// secrets of this one pull. Those of other registries are gone before the first byte of the network
+// is read.
+#include <unistd.h>
+
 #include "absl/strings/str_cat.h"
 #include "base/ids.h"
 #include "ipc/status_codec.h"
@@ -10,9 +14,12 @@
 #include "security/profile.h"
 #include "worker/common/worker.h"
 #include "worker/fetch/fetch.h"
+#include "worker/fetch/settings.h"
 
 namespace bulkhead::worker {
 namespace {
+
+constexpr int kSettingsFd = kFirstDirFd;
 
 std::string DigestText(schema::Digest::Reader digest) {
   capnp::Data::Reader bytes = digest.getBytes();
@@ -40,16 +47,20 @@ FetchItem ReadItem(schema::FetchJob::Item::Reader item, int fd) {
   return out;
 }
 
+Credentials ReadCredentials(schema::RegistryAuth::Reader auth) {
+  return {.username = auth.getUsername(),
+          .password = auth.getPassword(),
+          .identity_token = auth.getIdentityToken(),
+          .registry_token = auth.getRegistryToken(),
+          .server = auth.getServer()};
+}
+
 absl::StatusOr<FetchRequest> ReadRequest(schema::FetchJob::Reader job,
                                          const std::vector<base::UniqueFd>& fds) {
   if (job.getItems().size() != fds.size()) {
     return absl::InvalidArgumentError("fetch job: needs one fd for each item");
   }
   FetchRequest request;
-  for (schema::Endpoint::Reader endpoint : job.getEndpoints()) {
-    request.endpoints.push_back({std::string(endpoint.getHost()), endpoint.getPlainHttp(),
-                                 endpoint.getSkipVerify(), std::string(endpoint.getCaFile())});
-  }
   request.registry = std::string(job.getRegistry());
   request.repository = std::string(job.getRepository());
   for (size_t i = 0; i < fds.size(); ++i) {
@@ -58,7 +69,13 @@ absl::StatusOr<FetchRequest> ReadRequest(schema::FetchJob::Reader job,
   if (job.getDeadlineMs() > 0) {
     request.deadline = base::Deadline::After(absl::Milliseconds(job.getDeadlineMs()));
   }
-  request.minimum_speed = job.getMinimumBytesPerSecond();
+  request.rate = {.bytes_per_second = job.getMinimumBytesPerSecond(),
+                  .window = absl::Seconds(job.getMinimumWindowSeconds())};
+  request.auth = ReadCredentials(job.getAuth());
+  request.token = {job.getToken().getHost(), job.getToken().getText()};
+  absl::Status configured = ApplySettings(kSettingsFd, &request);
+  close(kSettingsFd);
+  if (!configured.ok()) return configured;
   return request;
 }
 
@@ -66,8 +83,11 @@ absl::Status Run(schema::FetchJob::Reader job, const std::vector<base::UniqueFd>
                  schema::FetchResult::Builder result) {
   absl::StatusOr<FetchRequest> request = ReadRequest(job, fds);
   if (!request.ok()) return request.status();
-  absl::StatusOr<std::vector<Fetched>> fetched = Fetch(*request);
+  RegistryToken token = request->token;
+  absl::StatusOr<std::vector<Fetched>> fetched = Fetch(*request, &token);
   if (!fetched.ok()) return fetched.status();
+  result.initToken().setHost(token.host);
+  result.getToken().setText(token.text);
   auto items = result.initItems(fetched->size());
   for (size_t i = 0; i < fetched->size(); ++i) {
     items[i].setBytes((*fetched)[i].bytes);

@@ -1,4 +1,5 @@
 // Against a real registry, by the library and by the real, confined process.
+#include <capnp/serialize.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
@@ -8,6 +9,7 @@
 #include "base/fs.h"
 #include "base/ids.h"
 #include "ipc/status_codec.h"
+#include "schema/registries.capnp.h"
 #include "schema/worker/fetch.capnp.h"
 #include "worker/fetch/fetch.h"
 #include "worker/fetch/test_registry.h"
@@ -111,11 +113,25 @@ TEST_F(RegistryTest, Certificates) {
   request.endpoints = {{registry_->host()}};
   EXPECT_EQ(Fetch(request).status().code(), absl::StatusCode::kUnavailable)
       << "nobody vouches for it";
-  request.endpoints = {{registry_->host(), false, false, registry_->ca_file()}};
+  request.endpoints = {
+      {registry_->host(), false, false, *base::ReadFile(registry_->ca_file(), 1 << 20)}};
   absl::StatusOr<std::vector<Fetched>> got = Fetch(request);
   EXPECT_TRUE(got.ok()) << got.status();
   request.endpoints = {{registry_->host(), false, true}};
   got = Fetch(request);
+  EXPECT_TRUE(got.ok()) << got.status();
+}
+
+TEST_F(RegistryTest, ClientCertificates) {
+  Fill(TestRegistry::Transport::kTlsClient);
+  FetchRequest request = Request();
+  request.items = {{true, "v1", 1 << 20, NewFile().get()}};
+  std::string ca = *base::ReadFile(registry_->ca_file(), 1 << 20);
+  request.endpoints = {{registry_->host(), false, false, ca}};
+  EXPECT_EQ(Fetch(request).status().code(), absl::StatusCode::kUnavailable) << "it wants one";
+  request.endpoints[0].client_cert = ca;
+  request.endpoints[0].client_key = *base::ReadFile(registry_->key_file(), 1 << 20);
+  absl::StatusOr<std::vector<Fetched>> got = Fetch(request);
   EXPECT_TRUE(got.ok()) << got.status();
 }
 
@@ -128,12 +144,22 @@ class FetchProcessTest : public RegistryTest {
 
   enum class Mode { kPlain, kTls, kTlsUnverified };
   ipc::Received Run(absl::string_view host, Mode mode, size_t blob) {
-    capnp::MallocMessageBuilder message;
-    auto job = message.initRoot<schema::FetchJob>();
-    auto endpoint = job.initEndpoints(1)[0];
+    capnp::MallocMessageBuilder settings;
+    auto registry = settings.initRoot<schema::Registries>().initRegistries(1)[0];
+    registry.setHost(registry_->host());
+    auto endpoint = registry.initEndpoints(1)[0];
     endpoint.setHost(std::string(host));
     endpoint.setPlainHttp(mode == Mode::kPlain);
     endpoint.setSkipVerify(mode == Mode::kTlsUnverified);
+    endpoint.setPath("/v2");
+    endpoint.setResolve(true);
+    endpoint.setPull(true);
+    kj::Array<capnp::word> words = capnp::messageToFlatArray(settings);
+    base::UniqueFd memfd = *base::MakeSealedMemfd(
+        "settings",
+        {reinterpret_cast<const char*>(words.asBytes().begin()), words.asBytes().size()});
+    capnp::MallocMessageBuilder message;
+    auto job = message.initRoot<schema::FetchJob>();
     job.setRegistry(registry_->host());
     job.setRepository(kRepository);
     job.setDeadlineMs(60000);
@@ -144,7 +170,7 @@ class FetchProcessTest : public RegistryTest {
     items[1].initBlob().setBytes(
         kj::arrayPtr(reinterpret_cast<const kj::byte*>(digest.data()), digest.size()));
     items[1].setMaxBytes(blobs_[blob].size());
-    LiveWorker worker(security::kFetchProfile, BULKHEAD_PROGRAMS);
+    LiveWorker worker(security::kFetchProfile, BULKHEAD_PROGRAMS, {memfd.get()});
     worker.Send(message, {NewFile().get(), NewFile().get()});
     return worker.Receive();
   }

@@ -15,6 +15,8 @@ namespace {
 
 constexpr char kDockerName[] = "docker.io";
 constexpr char kDockerHost[] = "registry-1.docker.io";
+constexpr absl::string_view kDockerAliases[] = {kDockerHost, "index.docker.io",
+                                                "registry.hub.docker.com"};
 constexpr size_t kMaxHostBytes = 261;  // a name and a port
 constexpr size_t kMaxRepositoryBytes = 255;
 constexpr size_t kMaxTagBytes = 128;
@@ -50,16 +52,32 @@ absl::StatusOr<UrlParts> SplitUrl(const std::string& text) {
   }
   UrlParts parts{GetPart(url.get(), CURLUPART_SCHEME), GetPart(url.get(), CURLUPART_HOST),
                  GetPart(url.get(), CURLUPART_PORT)};
+  // Brackets and a zone are not part of the address.
+  if (absl::StartsWith(parts.host, "[")) {
+    parts.host = parts.host.substr(1, parts.host.find_first_of("%]") - 1);
+  }
   if ((parts.scheme != "http" && parts.scheme != "https") || parts.host.empty()) {
     return absl::InvalidArgumentError("a URL that is neither http nor https");
   }
   return parts;
 }
 
+bool IsSameHost(const std::string& a, const std::string& b) {
+  absl::StatusOr<UrlParts> one = SplitUrl(a), other = SplitUrl(b);
+  return one.ok() && other.ok() && one->host == other->host;
+}
+
+bool IsSameOrigin(const std::string& a, const std::string& b) {
+  absl::StatusOr<UrlParts> one = SplitUrl(a), other = SplitUrl(b);
+  return one.ok() && other.ok() && *one == *other;
+}
+
 std::string ShowHost(const UrlParts& parts) {
   bool usual = (parts.scheme == "https" && parts.port == "443") ||
                (parts.scheme == "http" && parts.port == "80");
-  return usual ? parts.host : absl::StrCat(parts.host, ":", parts.port);
+  std::string host =
+      absl::StrContains(parts.host, ':') ? absl::StrCat("[", parts.host, "]") : parts.host;
+  return usual ? host : absl::StrCat(host, ":", parts.port);
 }
 
 absl::Status CheckHost(absl::string_view host) {
@@ -86,17 +104,29 @@ absl::Status CheckTag(absl::string_view tag) {
   return absl::InvalidArgumentError("tag: is no tag");
 }
 
+std::string CanonicalHost(absl::string_view host) {
+  for (absl::string_view alias : kDockerAliases) {
+    if (host == alias) return kDockerName;
+  }
+  return std::string(host);
+}
+
+bool IsRegistryItself(const FetchEndpoint& endpoint, absl::string_view registry) {
+  return CanonicalHost(endpoint.host) == CanonicalHost(registry);
+}
+
 std::string BaseUrl(const FetchEndpoint& endpoint) {
-  return absl::StrCat(endpoint.plain_http ? "http" : "https", "://", HostOf(endpoint), "/v2/");
+  return absl::StrCat(endpoint.plain_http ? "http" : "https", "://", HostOf(endpoint),
+                      endpoint.path, "/");
 }
 
 std::string ContentUrl(const FetchEndpoint& endpoint, absl::string_view registry,
                        absl::string_view repository, absl::string_view kind,
                        absl::string_view reference) {
   std::string url = absl::StrCat(BaseUrl(endpoint), repository, "/", kind, "/", reference);
-  bool registry_itself = registry.empty() || endpoint.host == registry ||
-                         (registry == kDockerName && endpoint.host == kDockerHost);
-  if (!registry_itself) absl::StrAppend(&url, "?ns=", EscapeQuery(registry));
+  if (!registry.empty() && !IsRegistryItself(endpoint, registry)) {
+    absl::StrAppend(&url, "?ns=", EscapeQuery(registry));
+  }
   return url;
 }
 

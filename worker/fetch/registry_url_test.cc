@@ -29,8 +29,8 @@ TEST(RegistryUrl, Names) {
   for (const char* host : {"r.io", "r.io:5000", "127.0.0.1:1", "[::1]:5000", "a-b.c"}) {
     EXPECT_TRUE(CheckHost(host).ok()) << host;
   }
-  for (const char* host : {"", "a/b", "u@r.io", "r.io:x", "r io", "r.io?x", "r.io#", "a\n",
-                           "::1"}) {
+  for (const char* host :
+       {"", "a/b", "u@r.io", "r.io:x", "r io", "r.io?x", "r.io#", "a\n", "::1"}) {
     EXPECT_FALSE(CheckHost(host).ok()) << host;
   }
   EXPECT_TRUE(CheckRepository("library/busybox").ok());
@@ -70,9 +70,9 @@ bool Forbidden(const char* text) {
 }
 
 TEST(Address, OwnOrLinkLocal) {
-  for (const char* text : {"127.0.0.1", "127.9.9.9", "0.0.0.0", "169.254.169.254", "::1", "::",
-                           "fe80::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254",
-                           "::127.0.0.1"}) {
+  for (const char* text :
+       {"127.0.0.1", "127.9.9.9", "0.0.0.0", "169.254.169.254", "::1", "::", "fe80::1",
+        "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1"}) {
     EXPECT_TRUE(Forbidden(text)) << text;
   }
   for (const char* text : {"8.8.8.8", "10.0.0.1", "169.253.0.1", "2001:db8::1", "::ffff:8.8.8.8"}) {

@@ -60,6 +60,9 @@ struct Answer {
   std::string location;
 };
 
+// Where the registry wants a client's certificate: the directory of the one that it knows.
+std::string client_directory;
+
 Answer Request(const char* method, const std::string& url, const std::string& type,
                const std::string& body) {
   Answer answer;
@@ -68,6 +71,11 @@ Answer Request(const char* method, const std::string& url, const std::string& ty
   curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
   curl_easy_setopt(easy, CURLOPT_PROXY, "");
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+  std::string certificate = client_directory + "/cert.pem", key = client_directory + "/key.pem";
+  if (!client_directory.empty()) {
+    curl_easy_setopt(easy, CURLOPT_SSLCERT, certificate.c_str());
+    curl_easy_setopt(easy, CURLOPT_SSLKEY, key.c_str());
+  }
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
   if (std::string(method) != "GET") {
@@ -93,10 +101,13 @@ TestRegistry::TestRegistry(Transport transport) : transport_(transport) {
   EXPECT_NE(mkdtemp(path), nullptr);
   directory_ = path;
   port_ = FreePort();
+  client_directory = transport_ == Transport::kTlsClient ? directory_ : "";
   std::string tls;
-  if (transport_ == Transport::kTls) {
+  if (transport_ != Transport::kPlain) {
     MakeCertificate();
-    tls = absl::StrCat(", tls: {certificate: ", ca_file(), ", key: ", directory_, "/key.pem}");
+    std::string clients =
+        transport_ == Transport::kTlsClient ? absl::StrCat(", clientcas: [", ca_file(), "]") : "";
+    tls = absl::StrCat(", tls: {certificate: ", ca_file(), ", key: ", key_file(), clients, "}");
   }
   std::ofstream(directory_ + "/config.yml")
       << "version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: " << directory_
@@ -114,7 +125,7 @@ TestRegistry::~TestRegistry() {
 std::string TestRegistry::host() const { return absl::StrCat("127.0.0.1:", port_); }
 
 std::string TestRegistry::Url(const std::string& path) const {
-  return absl::StrCat(transport_ == Transport::kTls ? "https://" : "http://", host(), path);
+  return absl::StrCat(transport_ == Transport::kPlain ? "http://" : "https://", host(), path);
 }
 
 void TestRegistry::MakeCertificate() {
@@ -162,8 +173,8 @@ std::string TestRegistry::PushBlob(const std::string& repository, const std::str
 
 std::string TestRegistry::PushManifest(const std::string& repository, const std::string& tag,
                                        const std::string& media_type, const std::string& bytes) {
-  Answer done = Request("PUT", Url(absl::StrCat("/v2/", repository, "/manifests/", tag)),
-                        media_type, bytes);
+  Answer done =
+      Request("PUT", Url(absl::StrCat("/v2/", repository, "/manifests/", tag)), media_type, bytes);
   EXPECT_EQ(done.status, 201);
   return Digest(bytes);
 }

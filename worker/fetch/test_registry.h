@@ -13,14 +13,15 @@ class TestRegistry {
   // Whether the program is installed.
   static bool IsInstalled();
 
-  // kTls: with a certificate for 127.0.0.1 of its own making.
-  enum class Transport { kPlain, kTls };
+  // kTls: with a certificate for 127.0.0.1 of its own making. kTlsClient: wants one too, the same.
+  enum class Transport { kPlain, kTls, kTlsClient };
   explicit TestRegistry(Transport transport = Transport::kPlain);
   ~TestRegistry();
   TestRegistry(const TestRegistry&) = delete;
 
   std::string host() const;  // "127.0.0.1:port"
   std::string ca_file() const { return directory_ + "/cert.pem"; }
+  std::string key_file() const { return directory_ + "/key.pem"; }
   // Pushes as a client does; both return the digest, "sha256:<hex>".
   std::string PushBlob(const std::string& repository, const std::string& bytes);
   std::string PushManifest(const std::string& repository, const std::string& tag,

@@ -16,12 +16,14 @@
 namespace bulkhead::worker {
 namespace {
 
-void SendAll(int fd, const std::string& bytes) {
+// False: the client has had enough.
+bool SendAll(int fd, const std::string& bytes) {
   for (size_t at = 0; at < bytes.size();) {
     ssize_t n = send(fd, bytes.data() + at, bytes.size() - at, MSG_NOSIGNAL);
-    if (n <= 0) return;  // the client has had enough
+    if (n <= 0) return false;
     at += n;
   }
+  return true;
 }
 
 bool ReadHead(int fd, const std::atomic<bool>& stop, std::string* head) {
@@ -42,10 +44,11 @@ bool ReadHead(int fd, const std::atomic<bool>& stop, std::string* head) {
 TestServer::Request Parse(const std::string& head) {
   TestServer::Request request;
   std::vector<std::string> lines = absl::StrSplit(head, "\r\n", absl::SkipEmpty());
-  request.target = std::vector<std::string>(absl::StrSplit(lines[0], ' ')).at(1);
+  std::vector<std::string> first = absl::StrSplit(lines[0], ' ');
+  request.method = first.at(0);
+  request.target = first.at(1);
   for (size_t i = 1; i < lines.size(); ++i) {
-    std::pair<std::string, std::string> header =
-        absl::StrSplit(lines[i], absl::MaxSplits(": ", 1));
+    std::pair<std::string, std::string> header = absl::StrSplit(lines[i], absl::MaxSplits(": ", 1));
     request.headers[absl::AsciiStrToLower(header.first)] = header.second;
   }
   return request;
@@ -59,7 +62,18 @@ std::string Format(const TestServer::Response& response) {
                         "\r\n", response.body, "\r\n0\r\n\r\n");
   }
   return absl::StrCat(out, "Content-Length: ", response.body.size() + response.missing, "\r\n\r\n",
-                      response.body);
+                      response.piece == 0 ? response.body : "");
+}
+
+std::string ReadBody(int fd, const TestServer::Request& request) {
+  std::string body(strtoul(request.header("content-length").c_str(), nullptr, 10), '\0');
+  size_t have = 0;
+  while (have < body.size()) {
+    ssize_t n = recv(fd, &body[have], body.size() - have, 0);
+    if (n <= 0) break;
+    have += n;
+  }
+  return body;
 }
 
 }  // namespace
@@ -109,6 +123,7 @@ void TestServer::Serve(base::UniqueFd connection) {
   while (now > most && !most_at_once_.compare_exchange_weak(most, now)) {
   }
   Request request = Parse(head);
+  request.body = ReadBody(connection.get(), request);
   {
     std::lock_guard<std::mutex> lock(mutex_);
     requests_.push_back(request);
@@ -119,7 +134,20 @@ void TestServer::Serve(base::UniqueFd connection) {
     absl::SleepFor(absl::Milliseconds(20));
   }
   --at_once_;
-  SendAll(connection.get(), Format(response));
+  Send(connection.get(), response);
+}
+
+void TestServer::Send(int fd, const Response& response) {
+  if (!response.raw.empty()) {
+    while (SendAll(fd, response.raw) && response.raw_for_ever && !stop_) {
+    }
+    return;
+  }
+  if (!SendAll(fd, Format(response)) || response.piece == 0) return;
+  for (size_t at = 0; at < response.body.size() && !stop_; at += response.piece) {
+    if (!SendAll(fd, response.body.substr(at, response.piece))) return;
+    absl::SleepFor(response.pause);
+  }
 }
 
 }  // namespace bulkhead::worker

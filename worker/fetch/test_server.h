@@ -18,16 +18,26 @@ namespace bulkhead::worker {
 class TestServer {
  public:
   struct Request {
+    std::string method;
     std::string target;                          // path and query
     std::map<std::string, std::string> headers;  // lower-case names
+    std::string body;
+    std::string header(const std::string& name) const {
+      auto found = headers.find(name);
+      return found == headers.end() ? "" : found->second;
+    }
   };
   struct Response {
     int status = 200;
     std::vector<std::string> headers;  // "Name: value"
     std::string body;
-    bool chunked = false;              // no Content-Length
-    size_t missing = 0;                // bytes that Content-Length announces beyond the body
-    absl::Duration delay;              // before the answer
+    bool chunked = false;  // no Content-Length
+    size_t missing = 0;    // bytes that Content-Length announces beyond the body
+    absl::Duration delay;  // before the answer
+    size_t piece = 0;      // bytes of the body at a time, with a pause after each
+    absl::Duration pause;
+    std::string raw;            // not empty: sent as it is, instead of all the above
+    bool raw_for_ever = false;  // again and again, until the client has had enough
   };
   using Handler = std::function<Response(const Request& request)>;
 
@@ -42,6 +52,7 @@ class TestServer {
  private:
   void Accept();
   void Serve(base::UniqueFd connection);
+  void Send(int fd, const Response& response);
 
   Handler handler_;
   base::UniqueFd listener_;

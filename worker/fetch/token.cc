@@ -12,73 +12,70 @@
 namespace bulkhead::worker {
 namespace {
 
-constexpr absl::string_view kScheme = "bearer ";
+constexpr char kClientId[] = "bulkhead";
 
-// Takes one key=value or key="value" from the front. False: no further one.
-bool NextParameter(absl::string_view* text, std::string* key, std::string* value) {
-  *text = absl::StripLeadingAsciiWhitespace(*text);
-  size_t equals = text->find('=');
-  if (equals == absl::string_view::npos) return false;
-  *key = absl::AsciiStrToLower(absl::StripAsciiWhitespace(text->substr(0, equals)));
-  text->remove_prefix(equals + 1);
-  value->clear();
-  bool quoted = absl::ConsumePrefix(text, "\"");
-  while (!text->empty()) {
-    char c = text->front();
-    text->remove_prefix(1);
-    if (c == (quoted ? '"' : ',')) break;
-    if (quoted && c == '\\' && !text->empty()) {
-      c = text->front();
-      text->remove_prefix(1);
-    }
-    value->push_back(c);
-  }
-  if (quoted) {
-    *text = absl::StripLeadingAsciiWhitespace(*text);
-    absl::ConsumePrefix(text, ",");
-  }
-  return true;
+// Registries whose token service is known to be elsewhere.
+struct KnownService {
+  absl::string_view registry;
+  absl::string_view service;
+};
+constexpr KnownService kKnownServices[] = {
+    {"docker.io", "auth.docker.io"},
+    {"registry.gitlab.com", "gitlab.com"},
+};
+
+bool IsNamedByRoot(const UrlParts& service, const FetchEndpoint& endpoint,
+                   const FetchRequest& request) {
+  std::string host = ShowHost(service);
+  // A step down from https would show the credentials to everybody on the way.
+  if (service.scheme != "https" && !endpoint.plain_http) return false;
+  if (std::count(request.token_hosts.begin(), request.token_hosts.end(), host) > 0) return true;
+  return std::any_of(std::begin(kKnownServices), std::end(kKnownServices),
+                     [&](const KnownService& known) {
+                       return service.scheme == "https" && host == known.service &&
+                              CanonicalHost(endpoint.host) == known.registry;
+                     });
 }
+
+}  // namespace
 
 bool IsTokenText(absl::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), absl::ascii_isgraph);
 }
 
-}  // namespace
-
-absl::StatusOr<BearerChallenge> ParseBearerChallenge(absl::string_view header) {
-  if (!absl::StartsWithIgnoreCase(header, kScheme)) {
-    return absl::NotFoundError("no Bearer challenge");
-  }
-  header.remove_prefix(kScheme.size());
-  BearerChallenge out;
-  std::string key, value;
-  while (NextParameter(&header, &key, &value)) {
-    if (key == "realm") out.realm = value;
-    if (key == "service") out.service = value;
-  }
-  if (out.realm.empty()) return absl::NotFoundError("no realm in the Bearer challenge");
-  return out;
-}
-
-absl::StatusOr<std::string> TokenUrl(const BearerChallenge& challenge,
-                                     const FetchEndpoint& endpoint, absl::string_view repository) {
+absl::StatusOr<TokenService> FindTokenService(const Challenge& challenge,
+                                              const FetchEndpoint& endpoint,
+                                              const FetchRequest& request) {
+  TokenService service{.url = challenge.realm};
   absl::StatusOr<UrlParts> realm = SplitUrl(challenge.realm);
   if (!realm.ok() || absl::StrContains(challenge.realm, "#")) {
     return absl::PermissionDeniedError("names a token service that is no URL");
   }
+  service.host = *realm;
   BULKHEAD_ASSIGN_OR_RETURN(UrlParts registry, SplitUrl(BaseUrl(endpoint)));
+  service.trusted = *realm == registry || IsNamedByRoot(*realm, endpoint, request);
   bool same_host = realm->host == registry.host && realm->scheme == registry.scheme;
-  if (realm->scheme != "https" && !same_host) {
-    return absl::PermissionDeniedError("names a token service on another host without https");
-  }
-  std::string url = absl::StrCat(
-      challenge.realm, absl::StrContains(challenge.realm, "?") ? "&" : "?",
-      "scope=", EscapeQuery(absl::StrCat("repository:", repository, ":pull")));
+  if (service.trusted || same_host || realm->scheme == "https") return service;
+  return absl::PermissionDeniedError("names a token service on another host without https");
+}
+
+std::string TokenQuery(const Challenge& challenge, const FetchEndpoint& endpoint,
+                       absl::string_view repository) {
+  // A mirror may keep the repository in a place of its own.
+  absl::string_view place = endpoint.path;
+  if (!absl::ConsumePrefix(&place, "/v2/")) place = "";
+  std::string scope =
+      absl::StrCat("repository:", place, place.empty() ? "" : "/", repository, ":pull");
+  std::string query = absl::StrCat("scope=", EscapeQuery(scope));
   if (!challenge.service.empty()) {
-    absl::StrAppend(&url, "&service=", EscapeQuery(challenge.service));
+    absl::StrAppend(&query, "&service=", EscapeQuery(challenge.service));
   }
-  return url;
+  return query;
+}
+
+std::string RefreshForm(absl::string_view query, absl::string_view identity_token) {
+  return absl::StrCat("grant_type=refresh_token&client_id=", kClientId, "&", query,
+                      "&refresh_token=", EscapeQuery(identity_token));
 }
 
 absl::StatusOr<std::string> ParseToken(absl::string_view document) {

@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 #include <zlib.h>
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -16,6 +18,7 @@
 #include "schema/worker/import.capnp.h"
 #include "schema/worker/inflate.capnp.h"
 #include "schema/worker/manifest.capnp.h"
+#include "schema/worker/pack.capnp.h"
 #include "schema/worker/unpack.capnp.h"
 #include "schema/worker/user.capnp.h"
 #include "security/layer_ids.h"
@@ -101,10 +104,9 @@ class ImageWorkersTest : public testing::Test {
   std::string Archive() {
     tar_ = LayerTar();
     std::string layer = Gzip(tar_);
-    std::string config =
-        absl::StrCat(R"({"os":"linux","architecture":"amd64",)",
-                     R"("config":{"User":"web","Cmd":["sh"]},)",
-                     R"("rootfs":{"type":"layers","diff_ids":["sha256:)", Hex(tar_), R"("]}})");
+    std::string config = absl::StrCat(
+        R"({"os":"linux","architecture":"amd64",)", R"("config":{"User":"web","Cmd":["sh"]},)",
+        R"("rootfs":{"type":"layers","diff_ids":["sha256:)", Hex(tar_), R"("]}})");
     std::string manifest =
         absl::StrCat(R"({"schemaVersion":2,"config":)", Descriptor("config.v1+json", config),
                      R"(,"layers":[)", Descriptor("layer.v1.tar+gzip", layer), "]}");
@@ -153,8 +155,13 @@ class ImageWorkersTest : public testing::Test {
     base::FdPair pipe = *base::MakePipe();
     capnp::MallocMessageBuilder unpack_message;
     auto unpack_job = unpack_message.initRoot<schema::UnpackJob>();
-    unpack_job.setMaxBytes(1 << 30);
-    unpack_job.setMaxEntries(1000);
+    auto budget = unpack_job.initBudget();
+    budget.setMaxBytes(1 << 30);
+    budget.setMaxEntries(1000);
+    budget.setMaxTarBytes(1 << 30);
+    budget.setMaxDepth(100);
+    budget.setMaxXattrBytes(1000);
+    budget.setCpuSeconds(60);
     unpack.Send(unpack_message, {pipe.first.get(), layer_.get()});
     capnp::MallocMessageBuilder inflate_message;
     auto inflate_job = inflate_message.initRoot<schema::InflateJob>();
@@ -225,12 +232,15 @@ TEST_F(ImageWorkersTest, ArchiveBecomesALayer) {
   Unpacked unpacked = RunUnpack(image.getLayers()[0]);
   auto inflated = unpacked.inflate.As<schema::InflateResult>();
   ExpectOk<schema::InflateResult>(inflated);
-  ExpectOk<schema::UnpackResult>(unpacked.unpack.As<schema::UnpackResult>());
-  EXPECT_EQ(Text(inflated.getDiffId().getBytes()), Hash(tar_));
-  EXPECT_EQ(Text(inflated.getDiffId().getBytes()), Text(parsed.getDiffIds()[0].getBytes()));
-  EXPECT_EQ(Text(inflated.getDigest().getBytes()),
-            Text(manifest.As<schema::ManifestResult>().getManifest().getLayers()[0].getDigest()
-                     .getBytes()));
+  auto layer = unpacked.unpack.As<schema::UnpackResult>();
+  ExpectOk<schema::UnpackResult>(layer);
+  EXPECT_EQ(Text(layer.getLayer().getDiffId().getBytes()), Hash(tar_));
+  EXPECT_EQ(Text(layer.getLayer().getDiffId().getBytes()), Text(parsed.getDiffIds()[0].getBytes()));
+  EXPECT_EQ(Text(inflated.getDigest().getBytes()), Text(manifest.As<schema::ManifestResult>()
+                                                            .getManifest()
+                                                            .getLayers()[0]
+                                                            .getDigest()
+                                                            .getBytes()));
   CheckLayer();
 
   ipc::Received user = RunUser("web");
@@ -238,6 +248,32 @@ TEST_F(ImageWorkersTest, ArchiveBecomesALayer) {
   ExpectOk<schema::UserResult>(ids);
   EXPECT_EQ(ids.getUser().getUid(), 33u);
   EXPECT_EQ(ids.getUser().getAdditionalGids().size(), 2u);
+}
+
+// The other maker, under its own filter: it has nothing but the two descriptors.
+TEST_F(ImageWorkersTest, PackMakesAnImageWithNoFileSystem) {
+  LiveWorker worker(security::kPackProfile, BULKHEAD_PROGRAMS);
+  base::FdPair pipe = *base::MakePipe();
+  base::UniqueFd image(memfd_create("image", MFD_CLOEXEC));
+  capnp::MallocMessageBuilder message;
+  auto budget = message.initRoot<schema::PackJob>().initBudget();
+  budget.setMaxBytes(1 << 30);
+  budget.setMaxEntries(1000);
+  budget.setMaxTarBytes(1 << 30);
+  budget.setMaxDepth(100);
+  budget.setMaxXattrBytes(1000);
+  budget.setCpuSeconds(60);
+  worker.Send(message, {pipe.first.get(), image.get()});
+  pipe.first.Reset();
+  const std::string tar = LayerTar();
+  std::thread writer([&] { (void)base::WriteAll(pipe.second.get(), tar), pipe.second.Reset(); });
+  ipc::Received result = worker.Receive();
+  writer.join();
+  ExpectOk<schema::PackResult>(result.As<schema::PackResult>());
+  EXPECT_EQ(Text(result.As<schema::PackResult>().getLayer().getDiffId().getBytes()), Hash(tar));
+  struct stat st;
+  ASSERT_EQ(fstat(image.get(), &st), 0);
+  EXPECT_GT(st.st_size, 700000);
 }
 
 // What is wrong is told, not died of: the library's error paths run under the same filters.
@@ -263,9 +299,10 @@ TEST_F(ImageWorkersTest, GarbageIsAnswered) {
   {
     LiveWorker worker(security::kUnpackProfile, BULKHEAD_PROGRAMS);
     capnp::MallocMessageBuilder message;
-    auto job = message.initRoot<schema::UnpackJob>();
-    job.setMaxBytes(1000);
-    job.setMaxEntries(1000);
+    auto budget = message.initRoot<schema::UnpackJob>().initBudget();
+    budget.setMaxBytes(1000);
+    budget.setMaxEntries(1000);
+    budget.setMaxTarBytes(1 << 20);
     base::FdPair pipe = *base::MakePipe();
     worker.Send(message, {pipe.first.get(), layer_.get()});
     pipe.first.Reset();

@@ -33,13 +33,15 @@ absl::Status CheckSize(const std::vector<FoundImage>& images) {
       absl::StrCat("archive: more than ", kMaxLayersInAll, " layers in all its images"));
 }
 
-absl::StatusOr<std::vector<FoundImage>> FindByForm(int archive, const ArchiveIndex& index,
-                                                   const Platform& wanted) {
+absl::StatusOr<Found> FindByForm(int archive, const ArchiveIndex& index, const Platform& wanted) {
   // `docker save` of today writes both forms; the OCI one says more.
   if (index.Has("oci-layout") && index.Has("index.json")) {
     return FindOciImages(archive, index, wanted);
   }
-  if (index.Has("manifest.json")) return FindDockerImages(archive, index);
+  if (index.Has("manifest.json")) {
+    BULKHEAD_ASSIGN_OR_RETURN(auto images, FindDockerImages(archive, index));
+    return Found{.images = std::move(images)};
+  }
   return absl::InvalidArgumentError(
       "archive: is neither an OCI image layout (oci-layout, index.json) nor a docker-archive "
       "(manifest.json)");
@@ -47,11 +49,11 @@ absl::StatusOr<std::vector<FoundImage>> FindByForm(int archive, const ArchiveInd
 
 }  // namespace
 
-absl::StatusOr<std::vector<FoundImage>> FindImages(int archive, const Platform& wanted) {
+absl::StatusOr<Found> FindImages(int archive, const Platform& wanted) {
   BULKHEAD_ASSIGN_OR_RETURN(ArchiveIndex index, ArchiveIndex::Scan(archive));
-  BULKHEAD_ASSIGN_OR_RETURN(std::vector<FoundImage> images, FindByForm(archive, index, wanted));
-  BULKHEAD_RETURN_IF_ERROR(CheckSize(images));
-  return images;
+  BULKHEAD_ASSIGN_OR_RETURN(Found found, FindByForm(archive, index, wanted));
+  BULKHEAD_RETURN_IF_ERROR(CheckSize(found.images));
+  return found;
 }
 
 }  // namespace bulkhead::worker

@@ -55,24 +55,60 @@ std::string Layout(const std::string& index, const std::vector<std::string>& blo
       .Finish();
 }
 
-struct Found {
+struct Imported {
   base::UniqueFd file;
+  std::vector<FoundSignatures> signatures;
   absl::StatusOr<std::vector<FoundImage>> images = absl::UnknownError("");
   std::string Read(const Section& section) { return At(file.get(), section.extent); }
 };
 
-Found Import(const std::string& archive, const Platform& wanted = kAmd64) {
-  Found out;
+Imported Import(const std::string& archive, const Platform& wanted = kAmd64) {
+  Imported out;
   out.file = FileOf(archive);
-  out.images = FindImages(out.file.get(), wanted);
+  absl::StatusOr<Found> found = FindImages(out.file.get(), wanted);
+  if (!found.ok()) {
+    out.images = found.status();
+    return out;
+  }
+  out.images = std::move(found->images);
+  out.signatures = std::move(found->signatures);
   return out;
 }
 
 const std::string kConfig = R"({"rootfs":{"type":"layers","diff_ids":[]}})";
 const std::string kManifest = Manifest(kConfig, {"layer one", "layer two"});
 
+TEST(OciLayout, SignaturesBesideTheImage) {
+  std::string payload = "what is signed";
+  std::string signatures = absl::StrCat(
+      R"({"schemaVersion":2,"config":{},"layers":[)",
+      Descriptor("application/vnd.dev.cosign.simplesigning.v1+json", payload,
+                 R"(,"annotations":{"dev.cosignproject.cosign/signature":"c2ln"})"),
+      "]}");
+  auto archive = [&](const char* annotation) {
+    return Layout(Index(absl::StrCat(Descriptor(kManifestType, kManifest), ",",
+                                     Descriptor(kManifestType, signatures,
+                                                absl::StrCat(R"(,"annotations":{)", annotation,
+                                                             "}")))),
+                  {kManifest, kConfig, "layer one", "layer two", signatures, payload});
+  };
+  std::string tag =
+      absl::StrCat(R"("org.opencontainers.image.ref.name":"x.io/y:sha256-)", Hex("x"), ".sig\"");
+  for (const char* annotation : {R"("kind":"dev.cosignproject.cosign/sigs")", tag.c_str()}) {
+    Imported got = Import(archive(annotation));
+    ASSERT_TRUE(got.images.ok()) << got.images.status();
+    EXPECT_EQ(got.images->size(), 1u);
+    ASSERT_EQ(got.signatures.size(), 1u);
+    ASSERT_EQ(got.signatures[0].payloads.size(), 1u);
+    EXPECT_EQ(got.Read(got.signatures[0].payloads[0]), payload);
+  }
+  Imported other = Import(archive(R"("kind":"dev.cosignproject.cosign/atts")"));
+  EXPECT_EQ(other.images->size(), 1u);
+  EXPECT_EQ(other.signatures.size(), 0u);
+}
+
 TEST(OciLayout, OneImage) {
-  Found got = Import(Layout(
+  Imported got = Import(Layout(
       Index(Descriptor(kManifestType, kManifest,
                        R"(,"annotations":{"org.opencontainers.image.ref.name":"x.io/y:z"})")),
       {kManifest, kConfig, "layer one", "layer two"}));
@@ -149,7 +185,7 @@ std::string DockerArchive(const std::string& manifest) {
 }
 
 TEST(DockerArchive, OneImage) {
-  Found got = Import(DockerArchive(
+  Imported got = Import(DockerArchive(
       absl::StrCat(R"([{"Config":")", Hex(kConfig), R"(.json","RepoTags":["a:1","b:2"],"Layers":[)",
                    R"("1/layer.tar","2/layer.tar","blobs/sha256/)", Hex("new"), R"("]}])")));
   ASSERT_TRUE(got.images.ok()) << got.images.status();

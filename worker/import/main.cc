@@ -32,20 +32,31 @@ void WriteSection(const Section& from, schema::ImportResult::Section::Builder to
 void WriteImage(const FoundImage& from, schema::ImportResult::Image::Builder to) {
   auto tags = to.initRepoTags(from.repo_tags.size());
   for (size_t i = 0; i < from.repo_tags.size(); ++i) tags.set(i, from.repo_tags[i]);
+  WriteSection(from.index, to.initIndex());
   WriteSection(from.manifest, to.initManifest());
   WriteSection(from.config, to.initConfig());
   auto layers = to.initLayers(from.layers.size());
   for (size_t i = 0; i < from.layers.size(); ++i) WriteSection(from.layers[i], layers[i]);
 }
 
+void WriteSignatures(const FoundSignatures& from, schema::ImportResult::Signatures::Builder to) {
+  WriteSection(from.manifest, to.initManifest());
+  auto payloads = to.initPayloads(from.payloads.size());
+  for (size_t i = 0; i < from.payloads.size(); ++i) WriteSection(from.payloads[i], payloads[i]);
+}
+
 absl::Status Run(schema::ImportJob::Reader job, const std::vector<base::UniqueFd>& fds,
                  schema::ImportResult::Builder result) {
   if (fds.size() != 1) return absl::InvalidArgumentError("import job: needs one fd");
   Platform wanted{job.getArchitecture(), job.getVariant()};
-  absl::StatusOr<std::vector<FoundImage>> images = FindImages(fds[0].get(), wanted);
-  if (!images.ok()) return images.status();
-  auto list = result.initImages(images->size());
-  for (size_t i = 0; i < images->size(); ++i) WriteImage((*images)[i], list[i]);
+  absl::StatusOr<Found> found = FindImages(fds[0].get(), wanted);
+  if (!found.ok()) return found.status();
+  auto list = result.initImages(found->images.size());
+  for (size_t i = 0; i < found->images.size(); ++i) WriteImage(found->images[i], list[i]);
+  auto signatures = result.initSignatures(found->signatures.size());
+  for (size_t i = 0; i < found->signatures.size(); ++i) {
+    WriteSignatures(found->signatures[i], signatures[i]);
+  }
   return absl::OkStatus();
 }
 

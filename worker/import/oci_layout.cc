@@ -3,6 +3,7 @@
 #include "base/ids.h"
 #include "base/status.h"
 #include "worker/import/import.h"
+#include "worker/parse/signature_manifest.h"
 
 namespace bulkhead::worker {
 namespace {
@@ -12,13 +13,17 @@ class OciLayout {
   OciLayout(int archive, const ArchiveIndex& index, const Platform& wanted)
       : archive_(archive), index_(index), wanted_(wanted) {}
 
-  absl::StatusOr<std::vector<FoundImage>> Find() {
+  absl::StatusOr<Found> Find() {
     BULKHEAD_RETURN_IF_ERROR(CheckVersion());
     BULKHEAD_ASSIGN_OR_RETURN(Extent extent, index_.Find("index.json"));
     BULKHEAD_ASSIGN_OR_RETURN(std::vector<IndexEntry> entries, ReadIndex("index.json", extent));
-    std::vector<FoundImage> images;
+    Found found;
+    std::vector<FoundImage>& images = found.images;
     for (const IndexEntry& entry : entries) {
-      if (!MayRun(entry)) continue;
+      if (entry.role == IndexEntry::Role::kSignatures) {
+        BULKHEAD_RETURN_IF_ERROR(ReadSignatures(entry, found.signatures));
+      }
+      if (entry.role != IndexEntry::Role::kImage || !MayRun(entry)) continue;
       if (images.size() == kMaxImages) {
         return absl::ResourceExhaustedError(
             absl::StrCat("archive: more than ", kMaxImages, " images"));
@@ -26,7 +31,7 @@ class OciLayout {
       BULKHEAD_ASSIGN_OR_RETURN(FoundImage image, ReadImage(entry));
       images.push_back(std::move(image));
     }
-    if (!images.empty()) return images;
+    if (!images.empty()) return found;
     return absl::NotFoundError(
         absl::StrCat("archive: no image for linux/", wanted_.architecture, " in index.json"));
   }
@@ -79,10 +84,31 @@ class OciLayout {
     return absl::InvalidArgumentError("archive: indexes are nested too deep");
   }
 
+  // Where its payloads lie; one that is not in the archive cannot be verified, and is left out.
+  absl::Status ReadSignatures(const IndexEntry& entry, std::vector<FoundSignatures>& out) {
+    if (out.size() == kMaxSignatureManifests) {
+      return absl::ResourceExhaustedError("archive: more than 64 manifests of signatures");
+    }
+    FoundSignatures found;
+    BULKHEAD_ASSIGN_OR_RETURN(found.manifest, FindBlob(entry.descriptor));
+    absl::StatusOr<Json> json = ReadJson(archive_, found.manifest.extent);
+    if (!json.ok()) return base::Annotate(json.status(), "signatures");
+    BULKHEAD_ASSIGN_OR_RETURN(std::vector<ManifestSignature> signatures, ParseSignatures(*json));
+    for (const ManifestSignature& signature : signatures) {
+      absl::StatusOr<Section> payload = FindBlob(signature.payload);
+      if (payload.ok()) found.payloads.push_back(*std::move(payload));
+    }
+    out.push_back(std::move(found));
+    return absl::OkStatus();
+  }
+
   absl::StatusOr<FoundImage> ReadImage(const IndexEntry& entry) {
     FoundImage image;
     if (!entry.name.empty()) image.repo_tags.push_back(entry.name);
     BULKHEAD_ASSIGN_OR_RETURN(ContentDescriptor descriptor, Descend(entry.descriptor));
+    if (entry.descriptor.media_type == MediaType::INDEX) {
+      BULKHEAD_ASSIGN_OR_RETURN(image.index, FindBlob(entry.descriptor));
+    }
     BULKHEAD_ASSIGN_OR_RETURN(image.manifest, FindBlob(descriptor));
     absl::StatusOr<Json> json = ReadJson(archive_, image.manifest.extent);
     if (!json.ok()) return base::Annotate(json.status(), "manifest");
@@ -103,8 +129,8 @@ class OciLayout {
 
 }  // namespace
 
-absl::StatusOr<std::vector<FoundImage>> FindOciImages(int archive, const ArchiveIndex& index,
-                                                      const Platform& wanted) {
+absl::StatusOr<Found> FindOciImages(int archive, const ArchiveIndex& index,
+                                    const Platform& wanted) {
   return OciLayout(archive, index, wanted).Find();
 }
 

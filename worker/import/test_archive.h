@@ -9,7 +9,7 @@
 #include "base/fs.h"
 #include "base/unique_fd.h"
 #include "worker/import/archive_index.h"
-#include "worker/unpack/test_tar.h"
+#include "worker/layer/test_tar.h"
 
 namespace bulkhead::worker {
 

@@ -1,32 +1,42 @@
-#include <zlib.h>
+#include <isa-l/igzip_lib.h>
 
-#include <cstdlib>
+#include <memory>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "base/status.h"
 #include "worker/inflate/decoder.h"
 
 namespace bulkhead::worker {
 namespace {
 
-constexpr int kGzipOnly = 15 + 16;  // zlib: the largest window, gzip header required
+absl::string_view Describe(int result) {
+  switch (result) {
+    case ISAL_INVALID_WRAPPER:
+    case ISAL_UNSUPPORTED_METHOD:
+      return "no gzip header";
+    case ISAL_INCORRECT_CHECKSUM:
+      return "wrong checksum";
+    default:
+      return "damaged";
+  }
+}
 
-// gzip, also as several members one after the other, as parallel compressors write it.
+// gzip, also as several members one after the other, as parallel compressors write it. With ISA-L,
+// which takes less than half of zlib's time.
 class GzipDecoder : public Decoder {
  public:
-  GzipDecoder() {
-    if (inflateInit2(&stream_, kGzipOnly) != Z_OK) abort();
-  }
-  ~GzipDecoder() override { inflateEnd(&stream_); }
+  GzipDecoder() { NextMember(); }
 
   absl::Status Decode(absl::string_view in, Sink& sink) override {
-    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(in.data()));
-    stream_.avail_in = in.size();
-    bool full = false;  // zlib may hold more output than the buffer took
-    while (stream_.avail_in > 0 || full) {
-      if (ended_) NextMember();
-      BULKHEAD_RETURN_IF_ERROR(Step(sink, &full));
+    state_->next_in = reinterpret_cast<uint8_t*>(const_cast<char*>(in.data()));
+    state_->avail_in = static_cast<uint32_t>(in.size());
+    bool full = false;  // there may be more output than the buffer took
+    while (state_->avail_in > 0 || full) {
+      if (ended_) {
+        NextMember();
+        later_member_ = true;
+      }
+      if (absl::Status status = Step(sink, &full); !status.ok()) return status;
     }
     return absl::OkStatus();
   }
@@ -38,28 +48,32 @@ class GzipDecoder : public Decoder {
 
  private:
   void NextMember() {
-    inflateReset(&stream_);
+    uint8_t* next = state_->next_in;
+    const uint32_t available = state_->avail_in;
+    isal_inflate_init(state_.get());
+    state_->crc_flag = ISAL_GZIP;  // header and trailer are there, and checked
+    state_->next_in = next;
+    state_->avail_in = available;
     ended_ = false;
-    later_member_ = true;
   }
 
   absl::Status Step(Sink& sink, bool* full) {
-    stream_.next_out = reinterpret_cast<Bytef*>(buffer_.data());
-    stream_.avail_out = buffer_.size();
-    int result = inflate(&stream_, Z_NO_FLUSH);
-    size_t made = buffer_.size() - stream_.avail_out;
-    BULKHEAD_RETURN_IF_ERROR(sink.Write(absl::string_view(buffer_.data(), made)));
-    ended_ = result == Z_STREAM_END;
-    *full = result == Z_OK && stream_.avail_out == 0;
-    // Z_BUF_ERROR alone says only that there was nothing left to do.
-    if (result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR) return absl::OkStatus();
-    return absl::DataLossError(absl::StrCat(
-        "inflate layer: gzip", later_member_ ? " (trailing data or later member)" : "", ": ",
-        stream_.msg ? stream_.msg : "damaged"));
+    state_->next_out = buffer_.data();
+    state_->avail_out = static_cast<uint32_t>(buffer_.size());
+    const int result = isal_inflate(state_.get());
+    const size_t made = buffer_.size() - state_->avail_out;
+    if (result < 0) {
+      return absl::DataLossError(absl::StrCat(
+          "inflate layer: gzip", later_member_ ? " (trailing data or later member)" : "", ": ",
+          Describe(result)));
+    }
+    ended_ = state_->block_state == ISAL_BLOCK_FINISH;
+    *full = !ended_ && state_->avail_out == 0;
+    return sink.Write(absl::string_view(reinterpret_cast<const char*>(buffer_.data()), made));
   }
 
-  z_stream stream_ = {};
-  std::vector<char> buffer_ = std::vector<char>(kBufferBytes);
+  std::unique_ptr<inflate_state> state_ = std::make_unique<inflate_state>();
+  std::vector<uint8_t> buffer_ = std::vector<uint8_t>(kBufferBytes);
   bool ended_ = false;
   bool later_member_ = false;
 };

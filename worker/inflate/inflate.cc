@@ -1,17 +1,14 @@
 #include "worker/inflate/inflate.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <limits>
 #include <memory>
-#include <vector>
 
 #include "base/status.h"
+#include "worker/inflate/blob_reader.h"
 #include "worker/inflate/decoder.h"
-#include "worker/parse/sha256.h"
 #include "worker/inflate/sink.h"
+#include "worker/parse/sha256.h"
 
 namespace bulkhead::worker {
 namespace {
@@ -26,34 +23,6 @@ uint64_t OutputLimit(uint64_t compressed, const InflateLimits& limits) {
   return std::min(limits.max_bytes, std::max(by_ratio, kRatioFreeBytes));
 }
 
-// The blob's range in pieces of up to a buffer, each whole but the last.
-class BlobReader {
- public:
-  BlobReader(int fd, BlobRange range) : fd_(fd), at_(range.offset), left_(range.size) {}
-
-  // Empty at the end. DATA_LOSS: the file ends before the range does.
-  absl::StatusOr<absl::string_view> Next() {
-    size_t want = std::min<uint64_t>(left_, buffer_.size());
-    size_t have = 0;
-    while (have < want) {
-      ssize_t n = pread(fd_, buffer_.data() + have, want - have, static_cast<off_t>(at_ + have));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return base::ErrnoStatus("inflate layer: read");
-      if (n == 0) return absl::DataLossError("inflate layer: the blob is shorter than announced");
-      have += n;
-    }
-    at_ += have;
-    left_ -= have;
-    return absl::string_view(buffer_.data(), have);
-  }
-
- private:
-  int fd_;
-  uint64_t at_;
-  uint64_t left_;
-  std::vector<char> buffer_ = std::vector<char>(kBufferBytes);
-};
-
 absl::Status CheckRange(BlobRange range) {
   constexpr uint64_t kMax = std::numeric_limits<off_t>::max();
   if (range.size == 0) return absl::DataLossError("inflate layer: the blob is empty");
@@ -65,9 +34,10 @@ absl::Status CheckRange(BlobRange range) {
 
 }  // namespace
 
-absl::StatusOr<Inflated> Inflate(int blob, BlobRange range, int out, const InflateLimits& limits) {
+absl::StatusOr<Inflated> Inflate(int blob, BlobRange range, int out, const InflateLimits& limits,
+                                 Growing growing) {
   BULKHEAD_RETURN_IF_ERROR(CheckRange(range));
-  BlobReader reader(blob, range);
+  BlobReader reader(blob, range, growing);
   Sink sink(out, OutputLimit(range.size, limits));
   Sha256 hash;
   std::unique_ptr<Decoder> decoder;
@@ -81,7 +51,7 @@ absl::StatusOr<Inflated> Inflate(int blob, BlobRange range, int out, const Infla
     BULKHEAD_RETURN_IF_ERROR(decoder->Decode(piece, sink));
   }
   BULKHEAD_RETURN_IF_ERROR(decoder->Finish());
-  return Inflated{hash.Finish(), sink.FinishDigest(), sink.bytes()};
+  return Inflated{hash.Finish(), sink.bytes()};
 }
 
 }  // namespace bulkhead::worker

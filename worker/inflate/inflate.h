@@ -19,15 +19,26 @@ struct InflateLimits {
 };
 
 struct Inflated {
-  std::string digest;   // SHA-256 of the compressed bytes, 32 bytes
-  std::string diff_id;  // SHA-256 of the uncompressed bytes, 32 bytes
-  uint64_t bytes = 0;   // uncompressed
+  std::string digest;  // SHA-256 of the compressed bytes, 32 bytes
+  uint64_t bytes = 0;  // uncompressed
+};
+
+// Where the blob comes from while it is still being written: see Inflate.
+struct Growing {
+  // A pipe's read end, whose other end is closed when the blob is complete; -1: it is from the
+  // start.
+  int complete = -1;
 };
 
 // Hashes and decompresses the range of blob (a regular file) and writes it to out (a pipe; SIGPIPE
 // must be ignored). Both fds stay the caller's. DATA_LOSS: damaged, cut short or followed by
 // something else; RESOURCE_EXHAUSTED: over a limit; ABORTED: the pipe's reader is gone;
 // INVALID_ARGUMENT: another format.
-absl::StatusOr<Inflated> Inflate(int blob, BlobRange range, int out, const InflateLimits& limits);
+//
+// With growing, bytes that the blob does not have yet are waited for, until it is complete. What is
+// hashed is what was decompressed, so the digest is right whatever is written to the blob
+// meanwhile.
+absl::StatusOr<Inflated> Inflate(int blob, BlobRange range, int out, const InflateLimits& limits,
+                                 Growing growing = {});
 
 }  // namespace bulkhead::worker

@@ -15,7 +15,6 @@ absl::Status Sink::Write(absl::string_view bytes) {
         absl::StrCat("inflate layer: more than ", limit_, " bytes uncompressed"));
   }
   bytes_ += bytes.size();
-  hash_.Update(bytes);
   while (!bytes.empty()) {
     ssize_t n = write(fd_, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;

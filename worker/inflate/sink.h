@@ -1,15 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "worker/parse/sha256.h"
 
 namespace bulkhead::worker {
 
-// Where uncompressed bytes go: hashed, counted against a limit, written to the pipe.
+// Where uncompressed bytes go: counted against a limit, written to the pipe.
 class Sink {
  public:
   // fd stays the caller's. limit: the most bytes that may pass.
@@ -18,13 +16,11 @@ class Sink {
   // gone.
   absl::Status Write(absl::string_view bytes);
   uint64_t bytes() const { return bytes_; }
-  std::string FinishDigest() { return hash_.Finish(); }
 
  private:
   int fd_;
   uint64_t limit_;
   uint64_t bytes_ = 0;
-  Sha256 hash_;
 };
 
 }  // namespace bulkhead::worker

@@ -53,11 +53,20 @@ absl::StatusOr<std::string> ConfigJson(schema::ContainerSpec::Reader spec, const
   }
   BULKHEAD_ASSIGN_OR_RETURN(config["mounts"], MountsArray(spec, facts));
   BULKHEAD_ASSIGN_OR_RETURN(config["linux"], LinuxObject(spec, facts));
+  if (spec.getHooks().size() > 0) {
+    BULKHEAD_ASSIGN_OR_RETURN(config["hooks"], HooksObject(spec.getHooks()));
+  }
   return Serialize(config);
 }
 
-absl::StatusOr<std::string> ProcessJson(schema::Process::Reader process, const Facts& facts) {
+absl::StatusOr<std::string> ProcessJson(schema::Process::Reader process, const Facts& facts,
+                                        uint64_t message_queues) {
   BULKHEAD_ASSIGN_OR_RETURN(json object, ProcessObject(process, facts));
+  if (message_queues != 0) {
+    const json limit = {
+        {"type", "RLIMIT_MSGQUEUE"}, {"soft", message_queues}, {"hard", message_queues}};
+    object["rlimits"] = json::array({limit});
+  }
   return Serialize(object);
 }
 

@@ -46,6 +46,8 @@ struct Facts {
 absl::StatusOr<std::string> ConfigJson(schema::ContainerSpec::Reader spec, const Facts& facts);
 
 // process.json for the runtime's exec; the same checks and the same code as for create.
-absl::StatusOr<std::string> ProcessJson(schema::Process::Reader process, const Facts& facts);
+// message_queues: its bound in bytes (process_tree.h); 0: as the runtime has it.
+absl::StatusOr<std::string> ProcessJson(schema::Process::Reader process, const Facts& facts,
+                                        uint64_t message_queues = 0);
 
 }  // namespace bulkhead::launch

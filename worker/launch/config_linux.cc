@@ -100,10 +100,12 @@ absl::StatusOr<json> LinuxObject(schema::ContainerSpec::Reader spec, const Facts
       return out;
     case schema::SecurityProfile::Type::UNCONFINED:
       return out;
-    case schema::SecurityProfile::Type::LOCALHOST:
-      break;
+    case schema::SecurityProfile::Type::LOCALHOST: {
+      BULKHEAD_ASSIGN_OR_RETURN(out["seccomp"], SeccompObject(spec.getSeccompFilter()));
+      return out;
+    }
   }
-  return absl::UnimplementedError("seccomp: a profile from the node's disk is not supported yet");
+  return absl::InvalidArgumentError("seccomp: unknown type");
 }
 
 }  // namespace bulkhead::launch

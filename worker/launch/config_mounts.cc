@@ -1,3 +1,5 @@
+#include <sys/mount.h>
+
 #include <algorithm>
 #include <initializer_list>
 
@@ -5,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/clean_path.h"
 #include "base/status.h"
+#include "validate/mount_options.h"
 #include "worker/launch/config_parts.h"
 
 namespace bulkhead::launch {
@@ -75,9 +78,17 @@ absl::StatusOr<json> Volume(schema::ContainerSpec::Mount::Reader mount, const Fa
   if (mount.getVolume() >= facts.volumes) {
     return absl::InvalidArgumentError(absl::StrCat("mount ", destination, ": no such volume"));
   }
-  return MakeMount(
+  if (!validate::AreMountOptions(mount.getOptions())) {
+    return absl::InvalidArgumentError(absl::StrCat("mount ", destination, ": unknown options"));
+  }
+  json out = MakeMount(
       destination, "bind", absl::StrCat(facts.bundle, "/mounts/", mount.getVolume()),
       {"rbind", PropagationOption(mount.getPropagation()), mount.getReadOnly() ? "ro" : "rw"});
+  // The volume has them already, but a runtime that makes a mount read-only sets all anew.
+  for (const char* word : validate::MountOptionWords(mount.getOptions() & ~MOUNT_ATTR_RDONLY)) {
+    out["options"].push_back(word);
+  }
+  return out;
 }
 
 bool IsAtOrBelow(absl::string_view path, absl::string_view directory) {

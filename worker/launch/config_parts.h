@@ -15,6 +15,10 @@ absl::StatusOr<nlohmann::json> MountsArray(schema::ContainerSpec::Reader spec, c
 absl::StatusOr<nlohmann::json> LinuxObject(schema::ContainerSpec::Reader spec, const Facts& facts);
 nlohmann::json ResourcesObject(schema::ContainerSpec::Reader spec, const Facts& facts);
 
+// A seccomp profile of the node; hooks of CDI devices. INVALID_ARGUMENT: what no checked one can be.
+absl::StatusOr<nlohmann::json> SeccompObject(schema::SeccompFilter::Reader filter);
+absl::StatusOr<nlohmann::json> HooksObject(capnp::List<schema::CdiEdits::Hook>::Reader hooks);
+
 // The text of a field, which must not be empty or hold a NUL byte.
 absl::StatusOr<std::string> TextOf(const char* field, capnp::Text::Reader text);
 // Serialises; INVALID_ARGUMENT where a string is no UTF-8, which JSON cannot carry.

@@ -72,16 +72,17 @@ json CapabilityNames(uint64_t mask) {
   return names;
 }
 
-// Inheritable and ambient stay empty, whatever is asked (V22). Other users than root gain
-// capabilities by files only.
+// Inheritable and ambient are empty but for what is asked as ambient by name (V22). Other users
+// than root gain the rest by files only.
 json Capabilities(schema::Process::Reader process, const Facts& facts) {
-  const json bounding = CapabilityNames(process.getCapabilities() & facts.bounding);
-  const json held = process.getUser().getUid() == 0 ? bounding : json::array();
-  return {{"bounding", bounding},
+  const uint64_t mask = process.getCapabilities() & facts.bounding;
+  const uint64_t ambient = process.getAmbient() & mask;
+  const json held = CapabilityNames(process.getUser().getUid() == 0 ? mask : ambient);
+  return {{"bounding", CapabilityNames(mask)},
           {"permitted", held},
           {"effective", held},
-          {"inheritable", json::array()},
-          {"ambient", json::array()}};
+          {"inheritable", CapabilityNames(ambient)},
+          {"ambient", CapabilityNames(ambient)}};
 }
 
 }  // namespace

@@ -17,7 +17,10 @@ void SetUnlessEmpty(json* object, const char* name, capnp::Text::Reader value) {
 json Memory(schema::Resources::Reader resources, const Facts& facts) {
   json memory = json::object();
   SetUnlessZero(&memory, "limit", resources.getMemoryLimit());
-  if (facts.has_swap_limit) SetUnlessZero(&memory, "swap", resources.getMemorySwapLimit());
+  if (!facts.has_swap_limit) return memory;
+  // Silence on swap is no leave to use it: the limit is that of memory and swap together.
+  const int64_t swap = resources.getMemorySwapLimit();
+  SetUnlessZero(&memory, "swap", swap != 0 ? swap : resources.getMemoryLimit());
   return memory;
 }
 

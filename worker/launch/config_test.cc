@@ -148,7 +148,7 @@ TEST(ConfigJson, HoldsNeitherAnnotationsNorHooks) {
   }
 }
 
-TEST(ConfigJson, OnlyRootHoldsCapabilitiesAtOnce) {
+TEST(ConfigJson, V22OnlyRootHoldsCapabilitiesAtOnce) {
   const json config =
       Must([](auto spec) { spec.getProcess().getUser().setUid(1000); })["process"]["capabilities"];
   EXPECT_EQ(config["bounding"].size(), 14u);
@@ -156,6 +156,17 @@ TEST(ConfigJson, OnlyRootHoldsCapabilitiesAtOnce) {
   EXPECT_TRUE(config["effective"].empty());
   EXPECT_TRUE(config["inheritable"].empty());
   EXPECT_TRUE(config["ambient"].empty());
+}
+
+TEST(ConfigJson, V22AmbientOnesAreAskedForByName) {
+  const json config = Must([](auto spec) {
+    spec.getProcess().getUser().setUid(1000);
+    spec.getProcess().setAmbient(uint64_t{1} << CAP_KILL | uint64_t{1} << CAP_SYS_ADMIN);
+  })["process"]["capabilities"];
+  const json kill = json::array({"CAP_KILL"});
+  EXPECT_EQ(config["ambient"], kill) << "of those that the container has";
+  EXPECT_EQ(config["inheritable"], kill);
+  EXPECT_EQ(config["effective"], kill);
 }
 
 TEST(ConfigJson, CutsCapabilitiesToWhatTheNodeHas) {
@@ -183,10 +194,38 @@ TEST(ConfigJson, DefaultSeccompIsThere) {
   EXPECT_GT(config["linux"]["seccomp"]["syscalls"][0]["names"].size(), 300u);
 }
 
-TEST(ConfigJson, ALocalhostProfileIsRefusedAndNotIgnored) {
-  EXPECT_EQ(
-      Refused([](auto spec) { spec.getProcess().getSeccomp().setType(Type::LOCALHOST); }).code(),
-      absl::StatusCode::kUnimplemented);
+TEST(ConfigJson, ALocalhostProfileIsWrittenAsItWasRead) {
+  const json config = Must([](auto spec) {
+    spec.getProcess().getSeccomp().setType(Type::LOCALHOST);
+    auto filter = spec.initSeccompFilter();
+    filter.setDefaultAction(schema::SeccompFilter::Action::ERRNO);
+    filter.initRules(1)[0].initNames(1).set(0, "read");
+    filter.getRules()[0].setAction(schema::SeccompFilter::Action::ALLOW);
+  });
+  EXPECT_EQ(config["linux"]["seccomp"], json::parse(R"({"defaultAction": "SCMP_ACT_ERRNO",
+                "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}]})"));
+}
+
+// What the broker sends is checked again where power is.
+TEST(ConfigJson, V24AFilterThatCannotBeIsRefused) {
+  const auto refused = [](const std::function<void(schema::SeccompFilter::Builder)>& change) {
+    return Refused([&](auto spec) {
+             spec.getProcess().getSeccomp().setType(Type::LOCALHOST);
+             auto filter = spec.initSeccompFilter();
+             filter.initRules(1)[0].initNames(1).set(0, "read");
+             change(filter);
+           })
+        .code();
+  };
+  EXPECT_EQ(refused([](auto) {}), absl::StatusCode::kOk);
+  EXPECT_EQ(refused([](auto f) { f.getRules()[0].initNames(0); }),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(refused([](auto f) { f.getRules()[0].getNames().set(0, "a\",\"b"); }),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(refused([](auto f) { f.getRules()[0].setErrno(5000); }),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(refused([](auto f) { f.initFlags(1).set(0, ""); }), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(refused([](auto f) { f.initRules(2049); }), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(ConfigJson, ASharedPidNamespaceIsRefusedAndNotIgnored) {

@@ -21,10 +21,10 @@
 #include "base/log.h"
 #include "base/mount.h"
 #include "base/status.h"
+#include "worker/common/log_file.h"
 #include "worker/common/steps.h"
 #include "worker/launch/config.h"
 #include "worker/launch/facts.h"
-#include "worker/launch/log_file.h"
 #include "worker/launch/stdio.h"
 #include "worker/launch/verify.h"
 
@@ -37,7 +37,6 @@ using Source = schema::ContainerSpec::Namespaces::Source;
 
 constexpr absl::Duration kCreatePatience = absl::Seconds(60);
 constexpr absl::Duration kDeletePatience = absl::Seconds(20);
-constexpr char kConfigFile[] = "config.json";
 constexpr char kPidFile[] = "pid";
 
 // The fds of a create job, told apart.
@@ -182,7 +181,7 @@ absl::Status Build(schema::LaunchJob::Reader job, const Place& place, Inputs in,
   BULKHEAD_ASSIGN_OR_RETURN(facts.target_pid, TargetPid(spec, in.target));
   BULKHEAD_ASSIGN_OR_RETURN(const std::string config, ConfigJson(spec, facts));
   container->config_digest = Sha256(config);
-  BULKHEAD_ASSIGN_OR_RETURN(container->log, OpenLog(spec.getLogPath()));
+  BULKHEAD_ASSIGN_OR_RETURN(container->log, worker::OpenLog(spec.getLogPath()));
   const bool user_namespace = spec.getNamespaces().getUser() == Source::POD;
   worker::MarkStep("compose config.json");
   BULKHEAD_RETURN_IF_ERROR(MakeBundle(place, in.volumes, user_namespace));
@@ -190,7 +189,10 @@ absl::Status Build(schema::LaunchJob::Reader job, const Place& place, Inputs in,
   BULKHEAD_RETURN_IF_ERROR(AttachAll(place, in));
   BULKHEAD_RETURN_IF_ERROR(WriteBundleFile(place, kConfigFile, config));
   worker::MarkStep("attach mounts");
-  BULKHEAD_ASSIGN_OR_RETURN(Stdio stdio, Stdio::Make(spec));
+  BULKHEAD_ASSIGN_OR_RETURN(Stdio stdio, Stdio::Make({.terminal = spec.getProcess().getTerminal(),
+                                                      .in = spec.getStdin(),
+                                                      .out = true,
+                                                      .err = true}));
   BULKHEAD_RETURN_IF_ERROR(RunCreate(*container, place, stdio));
   worker::MarkStep("runtime create");
   BULKHEAD_RETURN_IF_ERROR(stdio.Finish());
@@ -199,7 +201,8 @@ absl::Status Build(schema::LaunchJob::Reader job, const Place& place, Inputs in,
                            .seccomp = spec.getProcess().getSeccomp().getType() !=
                                       schema::SecurityProfile::Type::UNCONFINED,
                            .no_new_privs = spec.getProcess().getNoNewPrivileges(),
-                           .bounding = spec.getProcess().getCapabilities()};
+                           .bounding = spec.getProcess().getCapabilities(),
+                           .ambient = spec.getProcess().getAmbient()};
   BULKHEAD_RETURN_IF_ERROR(CheckPromise(promise, place.container_id, false));
   if (user_namespace) {
     BULKHEAD_RETURN_IF_ERROR(CheckIdMapping(promise.pid, spec.getIdMapping()));

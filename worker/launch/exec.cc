@@ -93,16 +93,11 @@ void ReapOrphans() {
 }
 
 // The runtime, the command and what descends from it: this process is the subreaper of them all.
-void KillCommand(Runtime::Run& run) {
+// Then what was put into the background.
+void KillCommand(Runtime::Run& run, uint64_t mark, const std::string& container_id) {
   KillDescendants();
+  KillMarked(mark, container_id);
   run.Wait(Deadline::After(kEndPatience)).IgnoreError();
-}
-
-absl::StatusOr<UniqueFd> MemfdWith(const char* name, absl::string_view text) {
-  UniqueFd fd(memfd_create(name, MFD_CLOEXEC));
-  if (!fd) return base::ErrnoStatus("memfd");
-  BULKHEAD_RETURN_IF_ERROR(base::WriteAll(fd.get(), text));
-  return fd;
 }
 
 absl::StatusOr<ExecOutput> Execute(schema::LaunchJob::Reader job, const Place& place) {
@@ -111,9 +106,8 @@ absl::StatusOr<ExecOutput> Execute(schema::LaunchJob::Reader job, const Place& p
     return absl::UnimplementedError("exec: no terminal without a stream");
   }
   BULKHEAD_ASSIGN_OR_RETURN(Runtime runtime, Runtime::Open(job, place));
-  BULKHEAD_ASSIGN_OR_RETURN(const std::string json,
-                            ProcessJson(exec.getProcess(), ProcessFacts(place)));
-  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd process_file, MemfdWith("process", json));
+  const uint64_t mark = NewMark();
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd process_file, ProcessFile(exec.getProcess(), place, mark));
   const size_t limit = std::min(exec.getMaxOutputBytes(), kMaxOutputBytes);
   Collector out(limit), err(limit);
   BULKHEAD_RETURN_IF_ERROR(out.Open());
@@ -127,7 +121,7 @@ absl::StatusOr<ExecOutput> Execute(schema::LaunchJob::Reader job, const Place& p
   out.CloseChildEnd();
   err.CloseChildEnd();
   if (!Collect(run, out, err, deadline)) {
-    KillCommand(run);
+    KillCommand(run, mark, place.container_id);
     return absl::DeadlineExceededError("exec: the command did not end in time and was killed");
   }
   BULKHEAD_ASSIGN_OR_RETURN(const int code, run.Wait(Deadline::After(kEndPatience)));
@@ -140,6 +134,16 @@ absl::StatusOr<ExecOutput> Execute(schema::LaunchJob::Reader job, const Place& p
 }
 
 }  // namespace
+
+absl::StatusOr<UniqueFd> ProcessFile(schema::Process::Reader process, const Place& place,
+                                     uint64_t mark) {
+  BULKHEAD_ASSIGN_OR_RETURN(const std::string json,
+                            ProcessJson(process, ProcessFacts(place), mark));
+  UniqueFd fd(memfd_create("process", MFD_CLOEXEC));
+  if (!fd) return base::ErrnoStatus("memfd");
+  BULKHEAD_RETURN_IF_ERROR(base::WriteAll(fd.get(), json));
+  return fd;
+}
 
 absl::StatusOr<ExecOutput> ExecInContainer(schema::LaunchJob::Reader job, const Place& place) {
   if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {

@@ -1,5 +1,6 @@
 #include "worker/launch/facts.h"
 
+#include <capnp/message.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -19,6 +20,7 @@
 #include "base/clean_path.h"
 #include "base/fs.h"
 #include "base/status.h"
+#include "validate/node_config.h"
 
 namespace bulkhead::launch {
 namespace {
@@ -115,6 +117,26 @@ absl::Status AddDevice(schema::Device::Reader device, std::vector<DeviceFacts>* 
   return absl::OkStatus();
 }
 
+// The node's device, with what the spec says of mode and owner.
+absl::Status AddCdiDevice(schema::CdiEdits::DeviceNode::Reader node,
+                          std::vector<DeviceFacts>* devices) {
+  BULKHEAD_RETURN_IF_ERROR(validate::CheckCdiDevice(node));
+  capnp::MallocMessageBuilder message;
+  auto device = message.initRoot<schema::Device>();
+  device.setHostPath(node.getHostPath());
+  device.setContainerPath(node.getPath());
+  device.setPermissions(node.getPermissions());
+  const size_t before = devices->size();
+  BULKHEAD_RETURN_IF_ERROR(AddDevice(device, devices));
+  for (size_t i = before; i < devices->size(); ++i) {
+    DeviceFacts& added = (*devices)[i];
+    if (node.getHasFileMode()) added.mode = node.getFileMode();
+    if (node.getHasUid()) added.uid = node.getUid();
+    if (node.getHasGid()) added.gid = node.getGid();
+  }
+  return absl::OkStatus();
+}
+
 void FindControllers(schema::LaunchJob::Reader job, Facts* facts) {
   const std::string mount = base::kCgroupMount;
   facts->cgroup_v2 = job.getCgroupMode() == schema::Host::CgroupMode::V2;
@@ -150,6 +172,9 @@ absl::StatusOr<Facts> GatherFacts(schema::LaunchJob::Reader job, const Place& pl
   facts.volumes = volumes;
   for (schema::Device::Reader device : spec.getDevices()) {
     BULKHEAD_RETURN_IF_ERROR(AddDevice(device, &facts.devices));
+  }
+  for (schema::CdiEdits::DeviceNode::Reader device : spec.getCdiDevices()) {
+    BULKHEAD_RETURN_IF_ERROR(AddCdiDevice(device, &facts.devices));
   }
   if (spec.getAllDevices()) BULKHEAD_RETURN_IF_ERROR(Walk("/dev", 0, &facts.devices));
   return facts;

@@ -26,6 +26,7 @@ constexpr absl::Duration kStartPatience = absl::Seconds(30);
 constexpr absl::Duration kDeletePatience = absl::Seconds(30);
 // From the runtime's word that it has started the container to the filter that its last step sets.
 constexpr absl::Duration kPromisePatience = absl::Seconds(1);
+constexpr size_t kMaxDescriptionBytes = 512 << 10;
 constexpr char kUnified[] = "/sys/fs/cgroup/unified";
 
 // crun refuses a node where cgroup2 has controllers beside v1, so this process and its children do
@@ -71,13 +72,23 @@ absl::Status Start(schema::LaunchJob::Reader job, const Place& place) {
 }
 
 absl::Status Delete(schema::LaunchJob::Reader job, const Place& place) {
-  // The bundle is made before the runtime hears of the container, and goes after the runtime has forgotten it.
+  // The bundle is made before the runtime hears of the container, and goes after the runtime has
+  // forgotten it.
   if (absl::IsNotFound(OpenBundle(place).status())) return absl::OkStatus();
   BULKHEAD_ASSIGN_OR_RETURN(Runtime runtime, Runtime::Open(job, place));
   BULKHEAD_RETURN_IF_ERROR(
       runtime.Call({"delete", "--force", place.container_id}, kDeletePatience));
   worker::MarkStep("runtime delete");
   return RemoveBundle(place);
+}
+
+absl::Status Describe(const Place& place, schema::LaunchResult::Builder result) {
+  BULKHEAD_ASSIGN_OR_RETURN(const std::string text, ReadBundleFile(place, kConfigFile));
+  if (text.size() > kMaxDescriptionBytes) {
+    return absl::ResourceExhaustedError("config.json: over 512 KiB");
+  }
+  result.setStdout(kj::arrayPtr(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
+  return absl::OkStatus();
 }
 
 absl::Status Exec(schema::LaunchJob::Reader job, const Place& place,
@@ -107,36 +118,40 @@ absl::StatusOr<std::unique_ptr<Created>> Create(schema::LaunchJob::Reader job, c
 }
 
 absl::Status Dispatch(schema::LaunchJob::Reader job, std::vector<base::UniqueFd> fds, int root,
-                      int run, schema::LaunchResult::Builder result,
-                      std::unique_ptr<Created>* created) {
+                      int run, schema::LaunchResult::Builder result, Lasting* lasting) {
   BULKHEAD_ASSIGN_OR_RETURN(const Place place, FindPlace(job, root, run));
   BULKHEAD_RETURN_IF_ERROR(HideUnified(job.getCgroupMode()));
   worker::MarkStep("hide the unified cgroup");
   switch (job.which()) {
     case schema::LaunchJob::CREATE: {
-      BULKHEAD_ASSIGN_OR_RETURN(*created, Create(job, place, std::move(fds), result));
+      BULKHEAD_ASSIGN_OR_RETURN(lasting->created, Create(job, place, std::move(fds), result));
       return absl::OkStatus();
     }
     case schema::LaunchJob::START:
       return Start(job, place);
     case schema::LaunchJob::EXEC:
       return Exec(job, place, result);
+    case schema::LaunchJob::EXEC_STREAM: {
+      BULKHEAD_ASSIGN_OR_RETURN(lasting->exec, StreamedExec::Start(job, place));
+      return absl::OkStatus();
+    }
     case schema::LaunchJob::DELETE:
       return Delete(job, place);
+    case schema::LaunchJob::DESCRIBE:
+      return Describe(place, result);
   }
   return absl::InvalidArgumentError("launch: unknown job");
 }
 
 }  // namespace
 
-std::unique_ptr<Created> RunLaunchJob(schema::LaunchJob::Reader job,
-                                      std::vector<base::UniqueFd> fds, int root, int run,
-                                      schema::LaunchResult::Builder result) {
-  std::unique_ptr<Created> created;
+Lasting RunLaunchJob(schema::LaunchJob::Reader job, std::vector<base::UniqueFd> fds, int root,
+                     int run, schema::LaunchResult::Builder result) {
+  Lasting lasting;
   worker::MarkStep("wait for the job");
-  ipc::WriteStatus(Dispatch(job, std::move(fds), root, run, result, &created), result.initStatus());
+  ipc::WriteStatus(Dispatch(job, std::move(fds), root, run, result, &lasting), result.initStatus());
   worker::WriteSteps(result.initSteps(worker::StepCount()));
-  return created;
+  return lasting;
 }
 
 }  // namespace bulkhead::launch

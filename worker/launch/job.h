@@ -6,14 +6,19 @@
 #include "base/unique_fd.h"
 #include "schema/worker/launch.capnp.h"
 #include "worker/launch/create.h"
+#include "worker/launch/exec_stream.h"
 
 namespace bulkhead::launch {
 
+// What outlives the answer: at most one of the two.
+struct Lasting {
+  std::unique_ptr<Created> created;    // the caller must hand it to a monitor
+  std::unique_ptr<StreamedExec> exec;  // the caller must give its descriptors away, and serve it
+};
+
 // Does what the job says and fills result. root, run: fds of <root_dir> and <run_dir>, the
-// caller's. After a successful create, returns the container, which the caller must hand to a
-// monitor; nullptr otherwise.
-std::unique_ptr<Created> RunLaunchJob(schema::LaunchJob::Reader job,
-                                      std::vector<base::UniqueFd> fds, int root, int run,
-                                      schema::LaunchResult::Builder result);
+// caller's.
+Lasting RunLaunchJob(schema::LaunchJob::Reader job, std::vector<base::UniqueFd> fds, int root,
+                     int run, schema::LaunchResult::Builder result);
 
 }  // namespace bulkhead::launch

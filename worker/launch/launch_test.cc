@@ -49,7 +49,7 @@ TEST_F(LaunchFixture, RunsAsTheUserInTheDirectoryWithTheEnvironment) {
   EXPECT_EQ(Output(), "1000\n1001\n1001 44\n/made/by/runtime\nhello world\n");
 }
 
-TEST_F(LaunchFixture, TheProcessIsConfinedAsPromised) {
+TEST_F(LaunchFixture, V24TheProcessIsConfinedAsPromised) {
   Run({"/bin/sh", "-c", "grep -E 'Seccomp:|NoNewPrivs|Cap' /proc/self/status; ls /proc/self/fd"});
   EXPECT_EQ(WaitFor(State::EXITED).exit_code, 0);
   const std::string out = Output();
@@ -87,7 +87,7 @@ TEST_F(LaunchFixture, AProgramThatIsMissingLeavesNothing) {
   EXPECT_TRUE(NothingIsLeft());
 }
 
-TEST_F(LaunchFixture, ALinkInPlaceOfDevIsRefused) {
+TEST_F(LaunchFixture, V33ALinkInPlaceOfDevIsRefused) {
   fs::remove(dir_ / "image/dev");
   fs::create_directory(dir_ / "decoy");
   fs::create_symlink(dir_ / "decoy", dir_ / "image/dev");

@@ -4,6 +4,7 @@
 // written here from those fields alone. An attacker who owns it owns the node. After create it
 // becomes the monitor, which holds no power at all.
 #include <signal.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/status.h"
@@ -21,8 +22,8 @@ constexpr size_t kMaxAnswerBytes = 33 << 20;
 constexpr int kRootFd = worker::kFirstDirFd;
 constexpr int kRunFd = worker::kFirstDirFd + 1;
 
-absl::Status SendAnswer(capnp::MessageBuilder& answer) {
-  return ipc::Send(worker::kControlFd, answer, {}, base::Deadline::After(kSendPatience),
+absl::Status SendAnswer(capnp::MessageBuilder& answer, absl::Span<const int> fds = {}) {
+  return ipc::Send(worker::kControlFd, answer, fds, base::Deadline::After(kSendPatience),
                    ipc::PollWaiter(), kMaxAnswerBytes);
 }
 
@@ -38,12 +39,20 @@ int HandOver(capnp::MessageBuilder& answer, const base::UniqueFd& program,
   _exit(1);
 }
 
+// Where the answer cannot be given nobody has the streams, and dropping the command kills it.
+int ServeExec(capnp::MessageBuilder& answer, std::unique_ptr<StreamedExec> exec) {
+  if (!SendAnswer(answer, exec->ClientFds()).ok()) return 1;
+  close(worker::kControlFd);
+  exec->Serve();
+  return 0;
+}
+
 int Run() {
   ipc::Received received = worker::ReceiveJob(ipc::kMaxFds);
   const absl::StatusOr<base::UniqueFd> program = OpenMonitorProgram();
   capnp::MallocMessageBuilder answer;
   auto result = answer.initRoot<schema::LaunchResult>();
-  std::unique_ptr<Created> container;
+  Lasting lasting;
   int cgroup_version = 1;
   const absl::Status well_formed = ipc::Guarded([&] {
     const auto job = received.As<schema::LaunchJob>();
@@ -51,10 +60,13 @@ int Run() {
       return ipc::WriteStatus(program.status(), result.initStatus());
     }
     if (job.getCgroupMode() == schema::Host::CgroupMode::V2) cgroup_version = 2;
-    container = RunLaunchJob(job, std::move(received.fds()), kRootFd, kRunFd, result);
+    lasting = RunLaunchJob(job, std::move(received.fds()), kRootFd, kRunFd, result);
   });
   if (!well_formed.ok()) worker::Die("run job", well_formed);
-  if (container) return HandOver(answer, *program, std::move(container), cgroup_version);
+  if (lasting.created) {
+    return HandOver(answer, *program, std::move(lasting.created), cgroup_version);
+  }
+  if (lasting.exec) return ServeExec(answer, std::move(lasting.exec));
   return SendAnswer(answer).ok() ? 0 : 1;
 }
 

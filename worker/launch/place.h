@@ -24,6 +24,9 @@ struct Place {
 // Checks the job's names, so that none can lead elsewhere. The fds stay the caller's.
 absl::StatusOr<Place> FindPlace(schema::LaunchJob::Reader job, int root, int run);
 
+// The specification's name in the bundle.
+inline constexpr char kConfigFile[] = "config.json";
+
 // Makes the bundle, which must not exist yet: rootfs/, and mounts/<n> as a directory or file for
 // each volume. All directories are root's alone; passable: others may walk through them, as the
 // root of a pod's user namespace has to.

@@ -56,19 +56,23 @@ absl::Status WaitReadable(int fd) {
 
 }  // namespace
 
-absl::StatusOr<Stdio> Stdio::Make(schema::ContainerSpec::Reader spec) {
+absl::StatusOr<Stdio> Stdio::Make(Wanted wanted) {
   Stdio stdio;
-  if (spec.getProcess().getTerminal()) {
+  if (wanted.terminal) {
     BULKHEAD_RETURN_IF_ERROR(stdio.MakeConsole());
     return stdio;
   }
-  BULKHEAD_ASSIGN_OR_RETURN(base::FdPair out, base::MakePipe());
-  BULKHEAD_ASSIGN_OR_RETURN(base::FdPair err, base::MakePipe());
-  stdio.out = std::move(out.first);
-  stdio.child_out_ = std::move(out.second);
-  stdio.err = std::move(err.first);
-  stdio.child_err_ = std::move(err.second);
-  if (spec.getStdin()) {
+  if (wanted.out) {
+    BULKHEAD_ASSIGN_OR_RETURN(base::FdPair out, base::MakePipe());
+    stdio.out = std::move(out.first);
+    stdio.child_out_ = std::move(out.second);
+  }
+  if (wanted.err) {
+    BULKHEAD_ASSIGN_OR_RETURN(base::FdPair err, base::MakePipe());
+    stdio.err = std::move(err.first);
+    stdio.child_err_ = std::move(err.second);
+  }
+  if (wanted.in) {
     BULKHEAD_ASSIGN_OR_RETURN(base::FdPair in, base::MakePipe());
     stdio.child_in_ = std::move(in.first);
     stdio.in = std::move(in.second);

@@ -12,7 +12,14 @@ namespace bulkhead::launch {
 // A container's standard streams: the ends it gets, and those that the monitor keeps.
 class Stdio {
  public:
-  static absl::StatusOr<Stdio> Make(schema::ContainerSpec::Reader spec);
+  struct Wanted {
+    bool terminal = false;  // then the others do not count
+    bool in = false;        // what is not wanted is /dev/null
+    bool out = false;
+    bool err = false;
+  };
+  Stdio() = default;
+  static absl::StatusOr<Stdio> Make(Wanted wanted);
 
   // What the runtime's program is started with.
   Runtime::Streams Streams() const { return {child_in_.get(), child_out_.get(), child_err_.get()}; }

@@ -19,20 +19,12 @@ constexpr size_t kMaxStatusBytes = 64 << 10;
 
 using Fields = std::map<std::string, std::string>;
 
-absl::StatusOr<Fields> ReadStatus(pid_t pid) {
-  const absl::StatusOr<std::string> text =
-      base::ReadFile(absl::StrCat("/proc/", pid, "/status"), kMaxStatusBytes);
-  // ESRCH while reading, ENOENT at the open.
-  if (!text.ok()) return absl::NotFoundError("the container's process has ended");
+Fields Parse(absl::string_view text) {
   Fields fields;
-  for (absl::string_view line : absl::StrSplit(*text, '\n')) {
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
     const std::pair<absl::string_view, absl::string_view> pair =
         absl::StrSplit(line, absl::MaxSplits(':', 1));
     fields.emplace(pair.first, absl::StripAsciiWhitespace(pair.second));
-  }
-  // A process that has ended, but was not waited for yet, has lost what is compared here.
-  if (fields["State"].empty() || fields["State"][0] == 'Z' || fields["State"][0] == 'X') {
-    return absl::NotFoundError("the container's process has ended");
   }
   return fields;
 }
@@ -47,21 +39,52 @@ absl::Status Missing(absl::string_view what) {
   return absl::FailedPreconditionError(absl::StrCat("the runtime did not apply ", what));
 }
 
+// Whether the set is there and holds nothing but what is allowed.
+bool Within(Fields& fields, const char* name, uint64_t allowed) {
+  uint64_t set = 0;
+  return absl::SimpleHexAtoi(fields[name], &set) && (set & ~allowed) == 0;
+}
+
+// Before its program is executed a process may still need some to become what it shall be; what it
+// can never have again is settled by then.
+absl::Status CheckCapabilities(Fields& fields, const Promise& promise, bool started) {
+  if (!Within(fields, "CapBnd", promise.bounding)) return Missing("the capabilities");
+  if (!started) return absl::OkStatus();
+  for (const char* name : {"CapPrm", "CapEff"}) {
+    if (!Within(fields, name, promise.bounding)) return Missing("the capabilities");
+  }
+  for (const char* name : {"CapInh", "CapAmb"}) {
+    if (!Within(fields, name, promise.ambient)) return Missing("the capabilities");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-absl::Status CheckPromise(const Promise& promise, const std::string& container_id, bool started) {
-  BULKHEAD_ASSIGN_OR_RETURN(Fields fields, ReadStatus(promise.pid));
-  if (!IsInCgroup(promise.pid, container_id)) return Missing("the cgroup");
-  uint64_t bounding = 0;
-  if (!absl::SimpleHexAtoi(fields["CapBnd"], &bounding) || (bounding & ~promise.bounding) != 0) {
-    return Missing("the capabilities");
+absl::Status ComparePromise(const Promise& promise, absl::string_view status, bool started) {
+  Fields fields = Parse(status);
+  // A process that has ended, but was not waited for yet, has lost what is compared here.
+  if (fields["State"].empty() || fields["State"][0] == 'Z' || fields["State"][0] == 'X') {
+    return absl::NotFoundError("the container's process has ended");
   }
+  BULKHEAD_RETURN_IF_ERROR(CheckCapabilities(fields, promise, started));
   const bool visible = started || !promise.no_new_privs;
   if (promise.no_new_privs && started && fields["NoNewPrivs"] != "1") {
     return Missing("no_new_privs");
   }
   if (promise.seccomp && visible && fields["Seccomp"] != "2") return Missing("the seccomp filter");
   return absl::OkStatus();
+}
+
+absl::Status CheckPromise(const Promise& promise, const std::string& container_id, bool started) {
+  const absl::StatusOr<std::string> text =
+      base::ReadFile(absl::StrCat("/proc/", promise.pid, "/status"), kMaxStatusBytes);
+  // ESRCH while reading, ENOENT at the open.
+  if (!text.ok()) return absl::NotFoundError("the container's process has ended");
+  const absl::Status compared = ComparePromise(promise, *text, started);
+  if (absl::IsNotFound(compared)) return compared;
+  if (!IsInCgroup(promise.pid, container_id)) return Missing("the cgroup");
+  return compared;
 }
 
 absl::Status CheckIdMapping(pid_t pid, schema::IdMapping::Reader mapping) {
@@ -80,15 +103,17 @@ absl::Status CheckIdMapping(pid_t pid, schema::IdMapping::Reader mapping) {
 absl::Status SavePromise(const Place& place, const Promise& promise) {
   return WriteBundleFile(place, kFile,
                          absl::StrCat(promise.pid, " ", promise.seccomp ? 1 : 0, " ",
-                                      promise.no_new_privs ? 1 : 0, " ", promise.bounding));
+                                      promise.no_new_privs ? 1 : 0, " ", promise.bounding, " ",
+                                      promise.ambient));
 }
 
 absl::StatusOr<Promise> LoadPromise(const Place& place) {
   BULKHEAD_ASSIGN_OR_RETURN(const std::string text, ReadBundleFile(place, kFile));
   const std::vector<std::string> parts = absl::StrSplit(text, ' ');
   Promise promise;
-  if (parts.size() != 4 || !absl::SimpleAtoi(parts[0], &promise.pid) || promise.pid <= 0 ||
-      !absl::SimpleAtoi(parts[3], &promise.bounding)) {
+  if (parts.size() != 5 || !absl::SimpleAtoi(parts[0], &promise.pid) || promise.pid <= 0 ||
+      !absl::SimpleAtoi(parts[3], &promise.bounding) ||
+      !absl::SimpleAtoi(parts[4], &promise.ambient)) {
     return absl::DataLossError("bundle: its promise is damaged");
   }
   promise.seccomp = parts[1] == "1";

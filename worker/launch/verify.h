@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "schema/pod.capnp.h"
 #include "worker/launch/place.h"
 
@@ -18,7 +19,11 @@ struct Promise {
   bool seccomp = false;
   bool no_new_privs = false;
   uint64_t bounding = 0;
+  uint64_t ambient = 0;  // what may be in the ambient and inheritable sets
 };
+
+// status: the text of /proc/<pid>/status. The rest is as for CheckPromise.
+absl::Status ComparePromise(const Promise& promise, absl::string_view status, bool started);
 
 // FAILED_PRECONDITION names what is missing. NOT_FOUND: the process has ended. container_id: must
 // be in its cgroup. With no_new_privs, runtimes set the filter last, just before they execute the

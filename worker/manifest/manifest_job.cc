@@ -7,9 +7,10 @@
 
 #include "base/fs.h"
 #include "base/status.h"
-#include "worker/parse/sha256.h"
 #include "worker/parse/image_config.h"
 #include "worker/parse/image_manifest.h"
+#include "worker/parse/sha256.h"
+#include "worker/parse/signature_manifest.h"
 
 namespace bulkhead::worker {
 namespace {
@@ -54,6 +55,17 @@ absl::Status ReadManifestOrIndex(const Json& document, MediaType said, const Pla
   return absl::OkStatus();
 }
 
+absl::Status ReadSignatures(const Json& document, schema::ManifestResult::Builder result) {
+  BULKHEAD_ASSIGN_OR_RETURN(std::vector<ManifestSignature> signatures, ParseSignatures(document));
+  auto list = result.initSignatures(signatures.size());
+  for (size_t i = 0; i < signatures.size(); ++i) {
+    WriteDescriptor(signatures[i].payload, list[i].initPayload());
+    const std::string& bytes = signatures[i].signature;
+    list[i].setBytes(kj::StringPtr(bytes.c_str(), bytes.size()).asBytes());
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status RunManifestJob(schema::ManifestJob::Reader job, int document,
@@ -71,6 +83,8 @@ absl::Status RunManifestJob(schema::ManifestJob::Reader job, int document,
       return ReadManifestOrIndex(json, job.getMediaType(), wanted, result);
     case schema::ManifestJob::Kind::CONFIG:
       return ReadImageConfig(json, wanted, result.initConfig());
+    case schema::ManifestJob::Kind::SIGNATURES:
+      return ReadSignatures(json, result);
   }
   return absl::InvalidArgumentError("manifest job: unknown kind");
 }

@@ -125,6 +125,7 @@ void Monitor::ReadStream(Stream stream) {
   if (got > 0) {
     const absl::string_view bytes(buffer_.get(), static_cast<size_t>(got));
     log_.Append(stream, bytes);
+    TellOfLoss();
     attachments_.Send(stream == Stream::kStderr ? ipc::AttachTag::kStderr : ipc::AttachTag::kStdout,
                       bytes);
   } else if (got == 0 || (errno != EINTR && errno != EAGAIN)) {
@@ -222,7 +223,8 @@ void Monitor::Answer(Connection& connection, schema::MonitorRequest::Reader requ
       acknowledged_ = true;
       return;
     case schema::MonitorRequest::REOPEN_LOG:
-      return ReopenLog(fds);
+      ReopenLog(fds);
+      return SendState(connection, false);
     case schema::MonitorRequest::STARTED:
       return MarkStarted();
     case schema::MonitorRequest::ATTACH:
@@ -248,8 +250,20 @@ void Monitor::Attach(schema::MonitorRequest::Attach::Reader request, std::vector
 }
 
 void Monitor::ReopenLog(std::vector<UniqueFd>& fds) {
-  if (fds.size() == 1 && IsLogFile(fds[0].get())) return log_.Reopen(std::move(fds[0]));
-  base::Log(base::Severity::kWarning, "refused a log file");
+  if (fds.size() != 1 || !IsLogFile(fds[0].get())) {
+    base::Log(base::Severity::kWarning, "refused a log file");
+    ++refused_;
+    return;
+  }
+  log_.Reopen(std::move(fds[0]));
+  ++reopened_;
+}
+
+// At the first loss, and then whenever it has doubled: a full disk must not make a flood of words.
+void Monitor::TellOfLoss() {
+  if (log_.dropped() / 2 < told_dropped_ || log_.dropped() == told_dropped_) return;
+  told_dropped_ = log_.dropped();
+  Broadcast();
 }
 
 void Monitor::SendState(Connection& connection, bool with_pidfd) {
@@ -258,6 +272,8 @@ void Monitor::SendState(Connection& connection, bool with_pidfd) {
   state.setState(state_);
   state.setStartedAtNs(started_at_ns_);
   state.setDroppedLogBytes(log_.dropped());
+  state.setReopened(reopened_);
+  state.setRefused(refused_);
   if (announced_) {
     state.setExitCode(exit_code_);
     state.setOomKilled(oom_killed_);

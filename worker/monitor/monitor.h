@@ -69,6 +69,7 @@ class Monitor {
   void MarkStarted();
   void Attach(schema::MonitorRequest::Attach::Reader request, std::vector<base::UniqueFd>& fds);
   void ReopenLog(std::vector<base::UniqueFd>& fds);
+  void TellOfLoss();
   void SendState(Connection& connection, bool with_pidfd);
   void Broadcast();
   void DropClosed();
@@ -93,6 +94,9 @@ class Monitor {
   bool acknowledged_ = false;
   int exit_code_ = 0;
   bool oom_killed_ = false;
+  uint32_t reopened_ = 0;  // log files taken, and refused
+  uint32_t refused_ = 0;
+  uint64_t told_dropped_ = 0;  // lost output that watchers know of
   int64_t started_at_ns_ = 0;
   int64_t finished_at_ns_ = 0;
   base::Deadline drain_ = base::Deadline::Never();

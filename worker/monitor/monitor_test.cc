@@ -17,6 +17,9 @@
 #include <filesystem>
 #include <functional>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "base/fs.h"
 #include "ipc/message.h"
@@ -32,6 +35,8 @@ struct Seen {
   bool oom_killed;
   int64_t started, finished;
   int fds;
+  uint64_t dropped;
+  uint32_t reopened, refused;
 };
 
 // A real monitor in a child process, whose own child plays the container.
@@ -116,8 +121,10 @@ class MonitorTest : public testing::Test {
       return {};
     }
     auto state = got->As<schema::MonitorState>();
-    return {state.getState(),       state.getExitCode(),     state.getOomKilled(),
-            state.getStartedAtNs(), state.getFinishedAtNs(), static_cast<int>(got->fds().size())};
+    return {
+        state.getState(),           state.getExitCode(),     state.getOomKilled(),
+        state.getStartedAtNs(),     state.getFinishedAtNs(), static_cast<int>(got->fds().size()),
+        state.getDroppedLogBytes(), state.getReopened(),     state.getRefused()};
   }
   Seen WatchUntilExit() {
     base::UniqueFd fd = Connect();
@@ -262,12 +269,91 @@ TEST_F(MonitorTest, ReopensTheLogButNotSomethingElse) {
   base::UniqueFd fd = Connect();
   base::FdPair pipe = *base::MakePipe();
   Request(fd, schema::MonitorRequest::REOPEN_LOG, pipe.second.get());
+  EXPECT_EQ(Next(fd).refused, 1u);
   const std::string rotated = (dir_ / "rotated").string();
   base::UniqueFd next(open(rotated.c_str(), O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC, 0600));
   Request(fd, schema::MonitorRequest::REOPEN_LOG, next.get());
+  const Seen answer = Next(fd);
+  EXPECT_EQ(answer.reopened, 1u);
+  EXPECT_EQ(answer.refused, 1u);
   WatchUntilExit();
   EXPECT_THAT(Log(), testing::Not(testing::HasSubstr("second")));
   EXPECT_THAT(*base::ReadFile(rotated, 1 << 20), testing::HasSubstr(" stdout F second\n"));
+}
+
+// Rotated again and again while output comes as fast as it can: every line is in one of the files,
+// once and in order.
+TEST_F(MonitorTest, LosesNoLineToRotationUnderFlood) {
+  constexpr int kLines = 200000;
+  Begin([] {
+    FILE* out = fdopen(1, "w");
+    for (int i = 0; i < kLines; ++i) fprintf(out, "line %d\n", i);
+    fclose(out);
+    return 0;
+  });
+  base::UniqueFd fd = Connect();
+  Request(fd, schema::MonitorRequest::WATCH);
+  Next(fd);
+  Go();
+  std::vector<std::string> files = {(dir_ / "log").string()};
+  for (bool ended = false; !ended;) {
+    const std::string name = (dir_ / absl::StrCat("log.", files.size())).string();
+    base::UniqueFd next(open(name.c_str(), O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC, 0600));
+    Request(fd, schema::MonitorRequest::REOPEN_LOG, next.get());
+    for (;;) {
+      const Seen seen = Next(fd);
+      ASSERT_FALSE(HasFailure());
+      ended |= seen.state == State::EXITED;
+      if (seen.reopened == files.size()) break;
+    }
+    files.push_back(name);
+  }
+  EXPECT_GT(files.size(), 5u) << "it was no flood";
+  int expected = 0;
+  for (const std::string& file : files) {
+    for (absl::string_view line :
+         absl::StrSplit(*base::ReadFile(file, 64 << 20), '\n', absl::SkipEmpty())) {
+      ASSERT_TRUE(absl::EndsWith(line, absl::StrCat(" stdout F line ", expected))) << line;
+      ++expected;
+    }
+  }
+  EXPECT_EQ(expected, kLines);
+}
+
+TEST_F(MonitorTest, TellsOfOutputThatAFullDiskDoesNotTakeAndGoesOn) {
+  log_.Reset(open("/dev/full", O_WRONLY | O_APPEND | O_CLOEXEC));
+  Begin([] {
+    for (int i = 0; i < 100; ++i) Print(1, "0123456789\n");
+    return 0;
+  });
+  base::UniqueFd fd = Connect();
+  Request(fd, schema::MonitorRequest::WATCH);
+  EXPECT_EQ(Next(fd).dropped, 0u);
+  Go();
+  int words = 0;
+  Seen seen = Next(fd);
+  for (; seen.state != State::EXITED && !HasFailure(); seen = Next(fd)) {
+    EXPECT_GT(seen.dropped, 0u);
+    ++words;
+  }
+  EXPECT_GE(words, 1);
+  EXPECT_LE(words, 12) << "as often as it doubles";
+  EXPECT_EQ(seen.exit_code, 0);
+  EXPECT_EQ(seen.dropped, 100 * (strlen("2026-01-02T03:04:05.000000006Z stdout F ") + 11));
+}
+
+// It gives memory back meanwhile, its own code among it.
+TEST_F(MonitorTest, WorksOnAfterAPause) {
+  Begin([] {
+    Print(1, "before\n");
+    sleep(3);
+    Print(1, "after\n");
+    return 0;
+  });
+  Go();
+  EXPECT_EQ(WatchUntilExit().exit_code, 0);
+  EXPECT_THAT(Log(), testing::AllOf(testing::HasSubstr(" stdout F before\n"),
+                                    testing::HasSubstr(" stdout F after\n")));
 }
 
 TEST_F(MonitorTest, IgnoresSigterm) {

@@ -14,9 +14,11 @@ struct Places {
   int run = -1;        // <run_dir>: where pods' user namespaces are pinned
 };
 
-// Builds the rootfs and the volumes of one container (schema/worker/mount.capnp). On failure
-// nothing is left: the directories that it made are removed.
-worker::JobResult RunMountJob(schema::MountJob::Reader job, const Places& places,
+// Builds the rootfs and the volumes of one container (schema/worker/mount.capnp). shared: the
+// mounts of layers that came with the job. On failure nothing is left: the directories that it made
+// are removed.
+worker::JobResult RunMountJob(schema::MountJob::Reader job,
+                              const std::vector<base::UniqueFd>& shared, const Places& places,
                               schema::MountResult::Builder result,
                               OverlayMethod method = OverlayMethod::kBest);
 

@@ -15,14 +15,18 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <iostream>
 
 #include "absl/strings/str_cat.h"
+#include "base/erofs_probe.h"
 #include "base/fs.h"
 #include "base/ids.h"
 #include "ipc/status_codec.h"
 #include "security/enforce/spawn.h"
 #include "security/layer_ids.h"
+#include "worker/layer/test_tar.h"
 #include "worker/mount/job.h"
+#include "worker/unpack/test_layer_sandbox.h"
 
 namespace bulkhead::mount {
 namespace {
@@ -69,6 +73,15 @@ class MountTest : public testing::TestWithParam<OverlayMethod> {
     fs::create_directory(layer);
     Shift(layer, 0, 0755);
     return layer;
+  }
+  // Adds a layer that is an EROFS image of the tar.
+  void AddImage(const std::string& tar) {
+    const std::string digest(32, static_cast<char>(digests_.size() + 1));
+    digests_.push_back(digest);
+    const fs::path image = dir_ / "layers" / base::ToHex(digest);
+    worker::SandboxedUnpack packed =
+        worker::PackAsNobody(tar, image.string(), {.max_bytes = 1 << 20, .max_entries = 1000});
+    ASSERT_TRUE(packed.status.ok()) << packed.status;
   }
   static fs::path AddFile(const fs::path& path, const std::string& text, uint32_t uid,
                           mode_t mode) {
@@ -120,7 +133,7 @@ class MountTest : public testing::TestWithParam<OverlayMethod> {
     capnp::MallocMessageBuilder out;
     auto result = out.initRoot<schema::MountResult>();
     worker::JobResult got = RunMountJob(
-        message.getRoot<schema::MountJob>().asReader(),
+        message.getRoot<schema::MountJob>().asReader(), shared_,
         {.layers = layers.get(), .containers = containers.get(), .layer_ids = layer_ids->get()},
         result, GetParam());
     const absl::Status status = ipc::ReadStatus(result.asReader().getStatus());
@@ -146,6 +159,7 @@ class MountTest : public testing::TestWithParam<OverlayMethod> {
   fs::path dir_;
   fs::path root_;
   std::vector<std::string> digests_;
+  std::vector<base::UniqueFd> shared_;  // what comes with the job
   const std::string id_ = base::NewId();
 };
 
@@ -320,6 +334,124 @@ TEST_P(MountTest, RefusesMagicLinks) {
   auto volumes = message.getRoot<schema::MountJob>().initVolumes(1);
   volumes[0].setHostPath("/proc/self/root/etc");
   Run(message, [&](const absl::Status& status, auto, auto&) { EXPECT_FALSE(status.ok()); });
+}
+
+bool TakesImages() {
+  const absl::Status works = base::ProbeErofs(fs::temp_directory_path().c_str());
+  if (!works.ok()) std::cerr << works << "\n";
+  return works.ok();
+}
+
+worker::TestTar UpperTar() {
+  std::string cap(20, '\0');
+  cap.replace(0, 6, std::string("\x01\x00\x00\x02\x00\x20", 6));
+  return worker::TestTar()
+      .Add({.name = ".wh.deleted"})
+      .Add({.name = "opaque/.wh..wh..opq"})
+      .Add({.name = "opaque/new", .contents = "new"})
+      .Add({.name = "su", .contents = "su", .mode = 04755, .uid = 12})
+      .Add({.name = "ping",
+            .contents = "p",
+            .mode = 0755,
+            .pax = {{"SCHILY.xattr.security.capability", cap}}});
+}
+
+// An image over a directory over an image, with what each hides of those below.
+TEST_P(MountTest, ImagesAndDirectoriesInOneStack) {
+  if (!TakesImages()) GTEST_SKIP() << "no EROFS images on this kernel or file system";
+  AddImage(worker::TestTar()
+               .Add({.name = "opaque/old", .contents = "old"})
+               .Add({.name = "deleted", .contents = "x"})
+               .Add({.name = "lowest", .contents = "lowest", .uid = 5})
+               .Finish());
+  AddFile(AddLayer() / "middle", "middle", 7, 0640);
+  AddImage(UpperTar().Finish());
+  capnp::MallocMessageBuilder message;
+  BuildJob(message, false);
+  Run(message, [&](const absl::Status& status, auto, auto&) {
+    ASSERT_TRUE(status.ok()) << status;
+    EXPECT_FALSE(fs::exists(root_ / "deleted"));
+    EXPECT_FALSE(fs::exists(root_ / "opaque/old"));
+    EXPECT_EQ(Read(root_ / "opaque/new"), "new");
+    EXPECT_EQ(Read(root_ / "lowest"), "lowest");
+    struct stat st;
+    ASSERT_EQ(stat((root_ / "lowest").c_str(), &st), 0);
+    EXPECT_EQ(st.st_uid, 5u);
+    ASSERT_EQ(stat((root_ / "middle").c_str(), &st), 0);
+    EXPECT_EQ(st.st_uid, 7u);
+    ASSERT_EQ(stat((root_ / "su").c_str(), &st), 0);
+    EXPECT_EQ(st.st_uid, 12u);
+    EXPECT_EQ(st.st_mode & 07777, 04755u);
+    char cap[64];
+    EXPECT_EQ(getxattr((root_ / "ping").c_str(), "security.capability", cap, sizeof(cap)), 20)
+        << "good for the node's root again, so of revision 2";
+    std::ofstream(root_ / "su") << "changed";
+    EXPECT_EQ(Read(root_ / "su"), "changed");
+    EXPECT_EQ(fs::remove_all(root_ / "opaque"), 2u);
+  });
+}
+
+TEST_P(MountTest, AnImageIsMountedOnceForAll) {
+  if (!TakesImages()) GTEST_SKIP() << "no EROFS images on this kernel or file system";
+  AddImage(worker::TestTar().Add({.name = "a", .contents = "a"}).Finish());
+  AddLayer();
+  AddImage(worker::TestTar().Add({.name = "b", .contents = "b"}).Finish());
+  capnp::MallocMessageBuilder message;
+  BuildJob(message, true);
+  message.getRoot<schema::MountJob>().setMaxNewMounts(5);
+  Run(message, [&](const absl::Status& status, schema::MountResult::Reader result, auto& fds) {
+    ASSERT_TRUE(status.ok()) << status;
+    ASSERT_EQ(result.getNewMounts().size(), 2u);
+    EXPECT_EQ(result.getNewMounts()[0], 0u);
+    EXPECT_EQ(result.getNewMounts()[1], 2u);
+    ASSERT_EQ(fds.size(), 3u);
+    struct stat st;
+    ASSERT_EQ(fstatat(fds[1].get(), "a", &st, 0), 0);
+    EXPECT_EQ(st.st_uid, security::kLayerIdShift) << "what is kept is not id-mapped";
+    // The second container gets the first one's mounts, and no new ones are made.
+    if (GetParam() == OverlayMethod::kNamespace)
+      return;  // that has left the tree of its directories
+    shared_.push_back(std::move(fds[1]));
+    shared_.push_back(std::move(fds[2]));
+    capnp::MallocMessageBuilder second;
+    BuildJob(second, true);
+    auto job = second.getRoot<schema::MountJob>();
+    job.setMaxNewMounts(5);
+    auto shared = job.initShared(2);
+    shared.set(0, 0);
+    shared.set(1, 2);
+    RunInChild(second, [&](const absl::Status& again, schema::MountResult::Reader r, auto& more) {
+      ASSERT_TRUE(again.ok()) << again;
+      EXPECT_EQ(r.getNewMounts().size(), 0u);
+      EXPECT_EQ(more.size(), 1u);
+      EXPECT_EQ(Read(root_ / "a"), "a");
+      EXPECT_EQ(Read(root_ / "b"), "b");
+    });
+  });
+}
+
+TEST_P(MountTest, AFileThatIsNoImageIsRefused) {
+  AddLayer();
+  digests_.push_back(std::string(32, 'x'));
+  std::ofstream(dir_ / "layers" / base::ToHex(digests_.back())) << std::string(8192, 'x');
+  capnp::MallocMessageBuilder message;
+  BuildJob(message, false);
+  Run(message, [&](const absl::Status& status, auto, auto& fds) {
+    EXPECT_FALSE(status.ok());
+    EXPECT_TRUE(fds.empty());
+  });
+  EXPECT_TRUE(fs::is_empty(dir_ / "containers"));
+}
+
+TEST_P(MountTest, SharedMountsMustFitTheLayers) {
+  AddLayer();
+  capnp::MallocMessageBuilder message;
+  BuildJob(message, false);
+  message.getRoot<schema::MountJob>().initShared(1).set(0, 1);
+  shared_.push_back(base::UniqueFd(open("/", O_PATH | O_CLOEXEC)));
+  Run(message, [&](const absl::Status& status, auto, auto&) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  });
 }
 
 std::string NameOf(const testing::TestParamInfo<OverlayMethod>& info) {

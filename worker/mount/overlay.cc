@@ -30,21 +30,6 @@ unsigned Attributes(const OverlayRequest& request) {
   return MOUNT_ATTR_NODEV | (request.container < 0 ? MOUNT_ATTR_RDONLY : 0);
 }
 
-// Detached, id-mapped, read-only views of the layers, uppermost first as overlayfs counts them.
-absl::StatusOr<std::vector<UniqueFd>> CloneLayers(const OverlayRequest& request) {
-  std::vector<UniqueFd> clones;
-  for (auto name = request.names.rbegin(); name != request.names.rend(); ++name) {
-    BULKHEAD_ASSIGN_OR_RETURN(UniqueFd directory,
-                              base::OpenAt(request.layers, *name, O_PATH | O_DIRECTORY,
-                                           base::Resolve::kBeneathNoSymlinks));
-    BULKHEAD_ASSIGN_OR_RETURN(UniqueFd clone, base::CloneMount(directory.get(), "", false));
-    BULKHEAD_RETURN_IF_ERROR(base::SetMountAttributes(clone.get(), false, Attributes({}), 0,
-                                                      MS_PRIVATE, request.layer_ids));
-    clones.push_back(std::move(clone));
-  }
-  return clones;
-}
-
 absl::StatusOr<UniqueFd> ByDescriptors(const OverlayRequest& request,
                                        const std::vector<UniqueFd>& layers) {
   std::vector<base::FsOption> options = {kUserXattr};
@@ -112,12 +97,20 @@ absl::StatusOr<UniqueFd> ByNamespace(const OverlayRequest& request,
 
 }  // namespace
 
-absl::StatusOr<UniqueFd> MountOverlay(const OverlayRequest& request, OverlayMethod method) {
-  if (request.names.empty()) return absl::InvalidArgumentError("layers: none");
-  if (request.names.size() > kMaxLayers) {
+absl::StatusOr<std::vector<UniqueFd>> OpenLayers(const OverlayRequest& request,
+                                                 std::vector<NewMount>* made) {
+  if (request.stack.empty()) return absl::InvalidArgumentError("layers: none");
+  if (request.stack.size() > kMaxLayers) {
     return absl::ResourceExhaustedError(absl::StrCat("layers: more than ", kMaxLayers));
   }
-  BULKHEAD_ASSIGN_OR_RETURN(std::vector<UniqueFd> layers, CloneLayers(request));
+  BULKHEAD_ASSIGN_OR_RETURN(std::vector<UniqueFd> layers,
+                            ViewLayers(request.layers, request.layer_ids, request.stack, made));
+  std::reverse(layers.begin(), layers.end());  // uppermost first, as overlayfs counts them
+  return layers;
+}
+
+absl::StatusOr<UniqueFd> MountOverlay(const OverlayRequest& request, std::vector<UniqueFd> layers,
+                                      OverlayMethod method) {
   // Overlayfs wants two layers at least; one alone needs no overlay.
   if (request.container < 0 && layers.size() == 1) return std::move(layers[0]);
   if (method != OverlayMethod::kNamespace) {
@@ -125,6 +118,19 @@ absl::StatusOr<UniqueFd> MountOverlay(const OverlayRequest& request, OverlayMeth
     if (mount.ok() || method == OverlayMethod::kDescriptors) return mount;
   }
   return ByNamespace(request, layers);
+}
+
+absl::StatusOr<UniqueFd> CloneBelow(UniqueFd tree, const std::string& path, OverlayMethod method) {
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd found,
+                            base::OpenAt(tree.get(), path, O_PATH, base::Resolve::kInRoot));
+  if (method != OverlayMethod::kNamespace) {
+    absl::StatusOr<UniqueFd> clone = base::CloneMount(found.get(), "", false);
+    if (clone.ok() || method == OverlayMethod::kDescriptors) return clone;
+  }
+  // Before Linux 6.15 only what is attached in the caller's mount namespace can be cloned.
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd root, EnterWorkshop());
+  BULKHEAD_RETURN_IF_ERROR(AttachAs(root.get(), "s", tree));
+  return base::CloneMount(found.get(), "", false);
 }
 
 }  // namespace bulkhead::mount

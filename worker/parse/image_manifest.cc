@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "worker/parse/signature_manifest.h"
 
 namespace bulkhead::worker {
 namespace {
@@ -55,11 +56,27 @@ absl::Status ParsePlatform(const Json& entry, IndexEntry& out) {
   return absl::OkStatus();
 }
 
+// Layouts that `cosign save` writes name the kind; in others signatures are known by their tag.
+absl::Status ParseRole(const Json& annotations, IndexEntry& out) {
+  BULKHEAD_ASSIGN_OR_RETURN(std::string kind, StringMember(annotations, "kind"));
+  BULKHEAD_ASSIGN_OR_RETURN(std::string ref,
+                            StringMember(annotations, "org.opencontainers.image.ref.name"));
+  absl::string_view tag = absl::string_view(ref).substr(ref.rfind(':') + 1);
+  if (kind == "dev.cosignproject.cosign/sigs" || IsSignatureTag(tag)) {
+    out.role = IndexEntry::Role::kSignatures;
+  } else if (absl::StartsWith(kind, "dev.cosignproject.cosign/") &&
+             !absl::StartsWith(kind, "dev.cosignproject.cosign/image")) {
+    out.role = IndexEntry::Role::kOther;
+  }
+  return absl::OkStatus();
+}
+
 // The full name where the archive's writer gave one; the OCI name is often a bare tag, which names
 // nothing.
 absl::Status ParseName(const Json& entry, IndexEntry& out) {
   const Json* annotations = Member(entry, "annotations");
   if (annotations == nullptr) return absl::OkStatus();
+  BULKHEAD_RETURN_IF_ERROR(ParseRole(*annotations, out));
   BULKHEAD_ASSIGN_OR_RETURN(out.name, StringMember(*annotations, "io.containerd.image.name"));
   if (!out.name.empty()) return absl::OkStatus();
   BULKHEAD_ASSIGN_OR_RETURN(std::string ref,

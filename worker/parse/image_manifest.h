@@ -23,6 +23,8 @@ struct IndexEntry {
   std::string os;
   Platform platform;
   std::string name;  // from the annotations of an archive's index; empty: none
+  enum class Role { kImage, kSignatures, kOther };
+  Role role = Role::kImage;  // likewise: what cosign put beside an image says so
 };
 
 struct ImageManifest {

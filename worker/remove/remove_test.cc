@@ -42,7 +42,7 @@ class RemoveTest : public testing::Test {
   schema::RemoveJob::Builder job_ = message_->initRoot<schema::RemoveJob>();
 };
 
-TEST_F(RemoveTest, DeletesALayerAndFollowsNoLink) {
+TEST_F(RemoveTest, V15DeletesALayerAndFollowsNoLink) {
   const std::string digest(32, '\x5a');
   const fs::path layer = dir_ / "layers" / base::ToHex(digest);
   fs::create_directories(layer / "a/b");

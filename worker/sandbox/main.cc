@@ -6,12 +6,22 @@
 #include "security/profile.h"
 #include "worker/common/worker.h"
 #include "worker/sandbox/job.h"
+#include "worker/sandbox/watch.h"
 
 int main() {
   using namespace bulkhead;
   return worker::RunWorker<schema::SandboxJob, schema::SandboxResult>(
       security::kSandboxProfile, 0, [](auto job, std::vector<base::UniqueFd>, auto result) {
-        ipc::WriteStatus(sandbox::RunSandboxJob(job, worker::kFirstDirFd), result.initStatus());
-        return worker::JobResult{};
+        worker::JobResult out;
+        absl::Status status;
+        if (job.isWatchNetworks()) {
+          auto sockets = sandbox::WatchNetworks(job.getWatchNetworks(), worker::kFirstDirFd);
+          status = sockets.status();
+          if (sockets.ok()) out.fds = *std::move(sockets);
+        } else {
+          status = sandbox::RunSandboxJob(job, worker::kFirstDirFd);
+        }
+        ipc::WriteStatus(status, result.initStatus());
+        return out;
       });
 }

@@ -3,48 +3,34 @@
 // whoever built the image, by way of inflate. Who owns this process through libarchive's flaw
 // writes what it likes into that one directory, as ids that nobody on the node has: no more than a
 // wicked image may do anyway.
-#include <iconv.h>
-
-#include "base/log.h"
 #include "ipc/status_codec.h"
 #include "schema/worker/unpack.capnp.h"
 #include "security/enforce/enter.h"
 #include "security/profile.h"
+#include "worker/common/own_limits.h"
 #include "worker/common/worker.h"
+#include "worker/layer/layer_job.h"
 #include "worker/unpack/unpack.h"
 
 namespace bulkhead::worker {
 namespace {
 
-// libarchive converts the names of PAX headers with iconv(3), which reads its table of modules at
-// first use: that must be while there still is a file system. Both conversions are built into the C
-// library.
-void LoadCharacterSets() {
-  iconv_t converter = iconv_open("ANSI_X3.4-1968", "UTF-8");
-  if (converter != reinterpret_cast<iconv_t>(-1)) iconv_close(converter);
-}
-
-void LogSkipped(const Unpacked& unpacked) {
-  if (unpacked.skipped_devices + unpacked.dropped_xattrs == 0) return;
-  base::Log(base::Severity::kInfo, "left out of the layer",
-            {{"devices", unpacked.skipped_devices}, {"xattrs", unpacked.dropped_xattrs}});
-}
+constexpr uint64_t kMaxMemoryBytes = 160 << 20;
 
 absl::Status Run(schema::UnpackJob::Reader job, const std::vector<base::UniqueFd>& fds,
                  schema::UnpackResult::Builder result) {
   if (fds.size() != 2) return absl::InvalidArgumentError("unpack job: needs two fds");
   const int directory = fds[1].get();
-  if (absl::Status status =
-          security::ConfineToDirectories({directory}, security::Access::kReadWrite);
-      !status.ok()) {
-    return status;
+  for (const absl::Status& status :
+       {security::ConfineToDirectories({directory}, security::Access::kReadWrite),
+        LimitCpu(job.getBudget().getCpuSeconds()), LimitMemory(kMaxMemoryBytes)}) {
+    if (!status.ok()) return status;
   }
-  absl::StatusOr<Unpacked> unpacked =
-      Unpack(fds[0].get(), directory, {job.getMaxBytes(), job.getMaxEntries()});
+  absl::StatusOr<LayerCounts> unpacked =
+      Unpack(fds[0].get(), directory, LimitsFrom(job.getBudget()));
   if (!unpacked.ok()) return unpacked.status();
-  LogSkipped(*unpacked);
-  result.setBytes(unpacked->bytes);
-  result.setEntries(unpacked->entries);
+  LogLeftOut(*unpacked);
+  FillCounts(*unpacked, result.initLayer());
   return absl::OkStatus();
 }
 

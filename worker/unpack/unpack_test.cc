@@ -1,27 +1,24 @@
-#include "worker/unpack/unpack.h"
-
 #include <gtest/gtest.h>
 
-#include "worker/unpack/layer_fixture.h"
+#include "worker/parse/sha256.h"
+#include "worker/unpack/test_layer_fixture.h"
 
 namespace bulkhead::worker {
 namespace {
 
-using UnpackTest = LayerTest;
+class UnpackTest : public LayerTest {};
+BULKHEAD_BOTH_DRIVERS(UnpackTest);
 
-TEST_F(UnpackTest, EveryKindOfInode) {
-  SandboxedUnpack got = Unpack(TestTar()
-                 .Add({.name = "etc/", .type = '5', .mode = 0750, .uid = 1, .gid = 2, .mtime = 111})
-                 .Add({.name = "etc/file",
-                       .contents = "hello",
-                       .mode = 0640,
-                       .uid = 7,
-                       .mtime = 222})
-                 .Add({.name = "etc/link", .type = '2', .link = "file", .mtime = 333})
-                 .Add({.name = "etc/hard", .type = '1', .link = "etc/file"})
-                 .Add({.name = "run/fifo", .type = '6', .mode = 0622, .gid = 5})
-                 .Add({.name = "empty"})
-                 .Finish());
+TEST_P(UnpackTest, EveryKindOfInode) {
+  SandboxedUnpack got = Unpack(
+      TestTar()
+          .Add({.name = "etc/", .type = '5', .mode = 0750, .uid = 1, .gid = 2, .mtime = 111})
+          .Add({.name = "etc/file", .contents = "hello", .mode = 0640, .uid = 7, .mtime = 222})
+          .Add({.name = "etc/link", .type = '2', .link = "file", .mtime = 333})
+          .Add({.name = "etc/hard", .type = '1', .link = "etc/file"})
+          .Add({.name = "run/fifo", .type = '6', .mode = 0622, .gid = 5})
+          .Add({.name = "empty"})
+          .Finish());
   ASSERT_TRUE(got.status.ok()) << got.status;
   EXPECT_EQ(got.unpacked.bytes, 9u) << "the file and the link's target";
   EXPECT_EQ(got.unpacked.entries, 7u) << "run was implied";
@@ -45,14 +42,14 @@ TEST_F(UnpackTest, EveryKindOfInode) {
   EXPECT_EQ(Read("empty"), "");
 }
 
-TEST_F(UnpackTest, TakesTheDirectoryOver) {
+TEST_P(UnpackTest, TakesTheDirectoryOver) {
   ExpectGood(TestTar().Finish());
   EXPECT_EQ(Stat("").st_uid, kShift);
   EXPECT_EQ(Stat("").st_gid, kShift);
   EXPECT_EQ(Stat("").st_mode, S_IFDIR | 0755u);
 }
 
-TEST_F(UnpackTest, RootEntryGivesTheRootItsAttributes) {
+TEST_P(UnpackTest, RootEntryGivesTheRootItsAttributes) {
   ExpectGood(TestTar()
                  .Add({.name = "./", .type = '5', .mode = 0711, .uid = 3, .mtime = 444})
                  .Add({.name = "./a"})
@@ -62,7 +59,7 @@ TEST_F(UnpackTest, RootEntryGivesTheRootItsAttributes) {
   EXPECT_EQ(Stat("").st_mtime, 444);
 }
 
-TEST_F(UnpackTest, LongAndForeignNames) {
+TEST_P(UnpackTest, LongAndForeignNames) {
   std::string longer = "d/" + std::string(200, 'x') + "/" + std::string(250, 'y');
   std::string utf8 = "\xc3\xa9t\xc3\xa9";
   ExpectGood(TestTar()
@@ -82,14 +79,14 @@ TEST_F(UnpackTest, LongAndForeignNames) {
   EXPECT_EQ(Read("l"), "utf8") << "followed through the non-ASCII target";
 }
 
-TEST_F(UnpackTest, LargeFileAcrossBuffers) {
+TEST_P(UnpackTest, LargeFileAcrossBuffers) {
   std::string contents(3 << 20, 'z');
   contents[2 << 20] = 'q';
   ExpectGood(TestTar().Add({.name = "big", .contents = contents}).Finish());
   EXPECT_TRUE(Read("big") == contents);
 }
 
-TEST_F(UnpackTest, SparseFile) {
+TEST_P(UnpackTest, SparseFile) {
   // GNU.sparse 0.1: two pieces of one byte in a file of 1 MiB.
   ExpectGood(TestTar()
                  .Add({.name = "x",
@@ -106,7 +103,7 @@ TEST_F(UnpackTest, SparseFile) {
   EXPECT_EQ(got[8192], 'b');
 }
 
-TEST_F(UnpackTest, SparseFileCountsInFull) {
+TEST_P(UnpackTest, SparseFileCountsInFull) {
   SandboxedUnpack got = Unpack(TestTar()
                                    .Add({.name = "x",
                                          .contents = "ab",
@@ -118,7 +115,7 @@ TEST_F(UnpackTest, SparseFileCountsInFull) {
   EXPECT_EQ(got.status.code(), absl::StatusCode::kResourceExhausted) << got.status;
 }
 
-TEST_F(UnpackTest, LaterEntryReplacesEarlier) {
+TEST_P(UnpackTest, LaterEntryReplacesEarlier) {
   ExpectGood(TestTar()
                  .Add({.name = "file", .contents = "one"})
                  .Add({.name = "file", .contents = "2"})
@@ -141,7 +138,7 @@ TEST_F(UnpackTest, LaterEntryReplacesEarlier) {
   EXPECT_EQ(Read("again/kept"), "k");
 }
 
-TEST_F(UnpackTest, HardLinkReplacesAndNeverLosesItself) {
+TEST_P(UnpackTest, HardLinkReplacesAndNeverLosesItself) {
   ExpectGood(TestTar()
                  .Add({.name = "a", .contents = "a"})
                  .Add({.name = "b", .contents = "b"})
@@ -155,7 +152,7 @@ TEST_F(UnpackTest, HardLinkReplacesAndNeverLosesItself) {
   EXPECT_TRUE(S_ISLNK(Stat("m").st_mode)) << "the link itself, not what it means";
 }
 
-TEST_F(UnpackTest, EntriesThroughALinkInsideTheLayer) {
+TEST_P(UnpackTest, EntriesThroughALinkInsideTheLayer) {
   ExpectGood(TestTar()
                  .Add({.name = "usr/lib/", .type = '5'})
                  .Add({.name = "lib", .type = '2', .link = "usr/lib"})
@@ -164,7 +161,7 @@ TEST_F(UnpackTest, EntriesThroughALinkInsideTheLayer) {
   EXPECT_EQ(Read("usr/lib/x"), "x");
 }
 
-TEST_F(UnpackTest, DirectoryThatNobodyMayEnter) {
+TEST_P(UnpackTest, DirectoryThatNobodyMayEnter) {
   ExpectGood(TestTar()
                  .Add({.name = "d/", .type = '5', .mode = 0})
                  .Add({.name = "d/e/", .type = '5', .mode = 0, .uid = 9})
@@ -174,7 +171,7 @@ TEST_F(UnpackTest, DirectoryThatNobodyMayEnter) {
   EXPECT_EQ(Stat("d/e/f").st_mode, S_IFREG | 0u);
 }
 
-TEST_F(UnpackTest, SetGroupIdDirectoryLeaksNothingToChildren) {
+TEST_P(UnpackTest, SetGroupIdDirectoryLeaksNothingToChildren) {
   ExpectGood(TestTar()
                  .Add({.name = "d/", .type = '5', .mode = 02775, .gid = 50})
                  .Add({.name = "d/implied/f", .contents = "f", .gid = 1})
@@ -185,28 +182,78 @@ TEST_F(UnpackTest, SetGroupIdDirectoryLeaksNothingToChildren) {
   EXPECT_EQ(Stat("d/implied/f").st_gid, kShift + 1);
 }
 
-TEST_F(UnpackTest, LimitsAreExact) {
+TEST_P(UnpackTest, LimitsAreExact) {
   std::string tar = TestTar()
                         .Add({.name = "a", .contents = "12345"})
                         .Add({.name = "d/b", .contents = "123"})
                         .Finish();
-  EXPECT_TRUE(Unpack(tar, {8, 3}).status.ok());
-  EXPECT_EQ(Unpack(tar, {7, 100}).status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(Unpack(tar, {.max_bytes = 8, .max_entries = 3}).status.ok());
+  EXPECT_EQ(Unpack(tar, {.max_bytes = 7, .max_entries = 100}).status.code(),
+            absl::StatusCode::kResourceExhausted);
 }
 
-TEST_F(UnpackTest, EntryLimit) {
+TEST_P(UnpackTest, EntryLimit) {
   std::string tar = TestTar().Add({.name = "a"}).Add({.name = "d/b"}).Finish();
-  EXPECT_EQ(Unpack(tar, {8, 2}).status.code(), absl::StatusCode::kResourceExhausted)
+  EXPECT_EQ(Unpack(tar, {.max_bytes = 8, .max_entries = 2}).status.code(),
+            absl::StatusCode::kResourceExhausted)
       << "the implied directory counts";
 }
 
-TEST_F(UnpackTest, RepeatedEntryCounts) {
+TEST_P(UnpackTest, RepeatedEntryCounts) {
   TestTar tar;
   for (int i = 0; i < 20; ++i) tar.Add({.name = "d/", .type = '5'});
-  EXPECT_EQ(Unpack(tar.Finish(), {100, 19}).status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Unpack(tar.Finish(), {.max_bytes = 100, .max_entries = 19}).status.code(),
+            absl::StatusCode::kResourceExhausted);
 }
 
-TEST_F(UnpackTest, DamagedOrCutShort) {
+TEST_P(UnpackTest, DepthLimitIsExact) {
+  const std::string tar = TestTar().Add({.name = "a/b/c/d", .contents = "x"}).Finish();
+  LayerLimits limits = {.max_bytes = 100, .max_entries = 100, .max_depth = 3};
+  EXPECT_TRUE(Unpack(tar, limits).status.ok());
+  limits.max_depth = 2;
+  EXPECT_EQ(Unpack(tar, limits).status.code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_P(UnpackTest, XattrLimitIsExact) {
+  const std::string tar =
+      TestTar().Add({.name = "a", .pax = {{"SCHILY.xattr.user.x", "12345"}}}).Finish();
+  LayerLimits limits = {.max_bytes = 100, .max_entries = 100, .max_xattr_bytes = 11};
+  EXPECT_TRUE(Unpack(tar, limits).status.ok());
+  limits.max_xattr_bytes = 10;
+  EXPECT_EQ(Unpack(tar, limits).status.code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_P(UnpackTest, TarLimitIsExactAndCountsPadding) {
+  const std::string tar = TestTar().Add({.name = "a"}).Finish() + std::string(100000, '\0');
+  LayerLimits limits = {.max_bytes = 100, .max_entries = 100, .max_tar_bytes = tar.size()};
+  EXPECT_TRUE(Unpack(tar, limits).status.ok());
+  --limits.max_tar_bytes;
+  EXPECT_EQ(Unpack(tar, limits).status.code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_P(UnpackTest, TheStreamIsHashedByWhoMakesTheLayer) {
+  const std::string tar = TestTar().Add({.name = "a", .contents = "x"}).Finish() + "padding";
+  Sha256 hash;
+  hash.Update(tar);
+  EXPECT_EQ(Unpack(tar).unpacked.diff_id, hash.Finish());
+}
+
+// A sparse map that is longer than what it describes costs no more memory than its tar has bytes.
+TEST_P(UnpackTest, SparseMapOfManyEntriesInTheContents) {
+  std::string map = "1000000000000\n";
+  map.resize(512 * 2000, '0');
+  SandboxedUnpack got = Unpack(TestTar()
+                                   .Add({.name = "x",
+                                         .contents = map,
+                                         .pax = {{"GNU.sparse.major", "1"},
+                                                 {"GNU.sparse.minor", "0"},
+                                                 {"GNU.sparse.name", "s"},
+                                                 {"GNU.sparse.realsize", "1099511627776"}}})
+                                   .Finish());
+  EXPECT_FALSE(got.status.ok());
+}
+
+TEST_P(UnpackTest, DamagedOrCutShort) {
   std::string tar = TestTar().Add({.name = "a", .contents = std::string(5000, 'x')}).unfinished();
   EXPECT_EQ(Unpack(tar.substr(0, 2000)).status.code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(Unpack(tar.substr(0, 100)).status.code(), absl::StatusCode::kDataLoss);
@@ -214,11 +261,11 @@ TEST_F(UnpackTest, DamagedOrCutShort) {
   EXPECT_EQ(Unpack(std::string(10000, 'x')).status.code(), absl::StatusCode::kDataLoss);
 }
 
-TEST_F(UnpackTest, PaddingIsReadToItsEnd) {
+TEST_P(UnpackTest, PaddingIsReadToItsEnd) {
   ExpectGood(TestTar().Add({.name = "a"}).Finish() + std::string(1 << 20, '\0'));
 }
 
-TEST_F(UnpackTest, Whiteouts) {
+TEST_P(UnpackTest, Whiteouts) {
   ExpectGood(TestTar()
                  .Add({.name = "etc/.wh.shadow"})
                  .Add({.name = "opaque/.wh..wh..opq"})
@@ -234,7 +281,7 @@ TEST_F(UnpackTest, Whiteouts) {
 }
 
 // A whiteout hides what lies below, never what its own layer brings, in whatever order they come.
-TEST_F(UnpackTest, WhiteoutAndNewContentOfOneName) {
+TEST_P(UnpackTest, WhiteoutAndNewContentOfOneName) {
   ExpectGood(TestTar()
                  .Add({.name = ".wh.dir_after"})
                  .Add({.name = "dir_after/", .type = '5'})
@@ -259,7 +306,7 @@ TEST_F(UnpackTest, WhiteoutAndNewContentOfOneName) {
   EXPECT_EQ(Read("opq_late/z"), "z");
 }
 
-TEST_F(UnpackTest, KeptXattrs) {
+TEST_P(UnpackTest, KeptXattrs) {
   std::string cap(20, '\0');
   cap.replace(0, 6, std::string("\x01\x00\x00\x02\x00\x20", 6));
   ExpectGood(TestTar()

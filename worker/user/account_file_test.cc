@@ -47,7 +47,7 @@ TEST_F(AccountFileTest, StopsWhereToldTo) {
   EXPECT_EQ(count, 1);
 }
 
-TEST_F(AccountFileTest, LineLimit) {
+TEST_F(AccountFileTest, V19LineLimit) {
   Write("etc/passwd", std::string(kMaxAccountLineBytes, 'x') + "\nafter\n");
   EXPECT_TRUE(Read().ok());
   ASSERT_EQ(lines_.size(), 2u);
@@ -56,7 +56,7 @@ TEST_F(AccountFileTest, LineLimit) {
   EXPECT_EQ(Read().code(), absl::StatusCode::kResourceExhausted);
 }
 
-TEST_F(AccountFileTest, FileLimitIsAnErrorNotAnEnd) {
+TEST_F(AccountFileTest, V19FileLimitIsAnErrorNotAnEnd) {
   std::string line = std::string(1023, 'x') + "\n";
   std::string text;
   while (text.size() < kMaxAccountFileBytes) text += line;
@@ -67,18 +67,18 @@ TEST_F(AccountFileTest, FileLimitIsAnErrorNotAnEnd) {
   EXPECT_EQ(Read().code(), absl::StatusCode::kResourceExhausted);
 }
 
-TEST_F(AccountFileTest, SparseGigabyte) {
+TEST_F(AccountFileTest, V19SparseGigabyte) {
   Write("etc/passwd", "a\n");
   ASSERT_EQ(truncate((path_ + "/etc/passwd").c_str(), 1 << 30), 0);
   EXPECT_EQ(Read().code(), absl::StatusCode::kResourceExhausted);
 }
 
-TEST_F(AccountFileTest, FifoDoesNotBlock) {
+TEST_F(AccountFileTest, V19FifoDoesNotBlock) {
   ASSERT_EQ(mkfifo((path_ + "/etc/passwd").c_str(), 0644), 0);
   EXPECT_EQ(Read().code(), absl::StatusCode::kInvalidArgument);
 }
 
-TEST_F(AccountFileTest, DeviceAndDirectory) {
+TEST_F(AccountFileTest, V19DeviceAndDirectory) {
   std::filesystem::create_directory(path_ + "/etc/passwd");
   EXPECT_EQ(Read().code(), absl::StatusCode::kInvalidArgument);
   std::filesystem::remove(path_ + "/etc/passwd");
@@ -88,7 +88,7 @@ TEST_F(AccountFileTest, DeviceAndDirectory) {
   EXPECT_FALSE(Read().ok()) << "/dev/zero has no end";
 }
 
-TEST_F(AccountFileTest, LinksStayInside) {
+TEST_F(AccountFileTest, V19LinksStayInside) {
   std::filesystem::create_symlink("/etc/passwd", path_ + "/etc/passwd");
   EXPECT_FALSE(Read().ok()) << "a link to itself, not the node's file";
   std::filesystem::remove(path_ + "/etc/passwd");
@@ -101,7 +101,7 @@ TEST_F(AccountFileTest, LinksStayInside) {
   EXPECT_TRUE(lines_.empty());
 }
 
-TEST_F(AccountFileTest, AbsoluteLinkWorks) {
+TEST_F(AccountFileTest, V19AbsoluteLinkWorks) {
   std::filesystem::create_directories(path_ + "/nix/store/x");
   Write("nix/store/x/passwd", "a\n");
   std::filesystem::create_symlink("/nix/store/x/passwd", path_ + "/etc/passwd");

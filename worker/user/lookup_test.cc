@@ -77,7 +77,7 @@ TEST_F(LookupTest, EmptyIsRoot) {
   EXPECT_THAT(got->additional_gids, ElementsAre(0, 50));
 }
 
-TEST_F(LookupTest, Groups) {
+TEST_F(LookupTest, V21Groups) {
   EXPECT_EQ(LookUp({.user = "web:staff"})->gid, 50u);
   EXPECT_EQ(LookUp({.user = "1000:7"})->gid, 7u);
   EXPECT_EQ(LookUp({.user = "4000:audio"})->gid, 29u);
@@ -92,13 +92,13 @@ TEST_F(LookupTest, RunAsGroupWins) {
   EXPECT_THAT(got->additional_gids, ElementsAre(3, 9, 29, 50));
 }
 
-TEST_F(LookupTest, StrictLeavesTheImageOut) {
+TEST_F(LookupTest, V21StrictLeavesTheImageOut) {
   absl::StatusOr<ResolvedUser> got =
       LookUp({.user = "web", .supplemental_gids = {9}, .strict = true});
   EXPECT_THAT(got->additional_gids, ElementsAre(9, 1000)) << "its own group stays";
 }
 
-TEST_F(LookupTest, NothingOutOfRangeBecomesRoot) {
+TEST_F(LookupTest, V18NothingOutOfRangeBecomesRoot) {
   for (const char* user : {"big", "none", "biggid", "zeros", "4294967296", "relative"}) {
     EXPECT_EQ(Code(user), absl::StatusCode::kInvalidArgument) << user;
   }
@@ -109,7 +109,7 @@ TEST_F(LookupTest, NothingOutOfRangeBecomesRoot) {
             absl::StatusCode::kInvalidArgument);
 }
 
-TEST_F(LookupTest, HomeThatIsNoPath) {
+TEST_F(LookupTest, V20HomeThatIsNoPath) {
   EXPECT_EQ(LookUp({.user = "8", .strict = true})->home, "");
   EXPECT_EQ(LookUp({.user = "control"})->home, "");
 }
@@ -120,7 +120,7 @@ TEST_F(LookupTest, NoFilesAtAll) {
   EXPECT_EQ(Code("root"), absl::StatusCode::kNotFound);
 }
 
-TEST_F(LookupTest, SpecialFilesAreErrors) {
+TEST_F(LookupTest, V19SpecialFilesAreErrors) {
   std::filesystem::remove(path_ + "/etc/passwd");
   ASSERT_EQ(mkfifo((path_ + "/etc/passwd").c_str(), 0644), 0);
   EXPECT_EQ(Code("0"), absl::StatusCode::kInvalidArgument);

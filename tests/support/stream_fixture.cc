@@ -1,0 +1,66 @@
+#include "tests/support/stream_fixture.h"
+
+namespace bulkhead::test {
+
+std::string StreamTest::StartContainer(std::vector<std::string> command, bool in, bool tty,
+                                       bool once) {
+  auto pod = RunPod(PodRequest("streams"));
+  EXPECT_THAT(pod.status(), IsOk());
+  pod_ = *pod;
+  auto request = ContainerRequest(*pod, "main", std::move(command));
+  request.mutable_config()->set_stdin(in);
+  request.mutable_config()->set_tty(tty);
+  request.mutable_config()->set_stdin_once(once);
+  auto container = Create(request);
+  EXPECT_THAT(container.status(), IsOk());
+  EXPECT_THAT(Start(*container), IsOk());
+  return *container;
+}
+
+absl::StatusOr<std::string> StreamTest::ExecUrl(const std::string& container,
+                                                std::vector<std::string> argv, bool in, bool tty) {
+  cri::ExecRequest request;
+  request.set_container_id(container);
+  for (const std::string& word : argv) request.add_cmd(word);
+  request.set_stdin(in);
+  request.set_tty(tty);
+  request.set_stdout(true);
+  request.set_stderr(!tty);
+  auto answer = cri().Call(&tools::CriClient::Runtime::Exec, request, kPatience);
+  if (!answer.ok()) return answer.status();
+  return answer->url();
+}
+absl::StatusOr<std::string> StreamTest::AttachUrl(const std::string& container, bool in, bool tty) {
+  cri::AttachRequest request;
+  request.set_container_id(container);
+  request.set_stdin(in);
+  request.set_tty(tty);
+  request.set_stdout(true);
+  request.set_stderr(!tty);
+  auto answer = cri().Call(&tools::CriClient::Runtime::Attach, request, kPatience);
+  if (!answer.ok()) return answer.status();
+  return answer->url();
+}
+absl::StatusOr<std::string> StreamTest::ForwardUrl(std::vector<int> ports) {
+  cri::PortForwardRequest request;
+  request.set_pod_sandbox_id(pod_);
+  for (int port : ports) request.add_port(port);
+  auto answer = cri().Call(&tools::CriClient::Runtime::PortForward, request, kPatience);
+  if (!answer.ok()) return answer.status();
+  return answer->url();
+}
+
+std::unique_ptr<SpdyClient> StreamTest::OpenCommand(const absl::StatusOr<std::string>& url, bool in,
+                                                    bool tty, const std::string& protocol) {
+  EXPECT_THAT(url.status(), IsOk());
+  auto client = std::make_unique<SpdyClient>(url.ok() ? *url : "");
+  EXPECT_TRUE(client->Upgrade(protocol));
+  client->Open(kError, {{"streamtype", "error"}});
+  client->Open(kOut, {{"streamtype", "stdout"}});
+  if (!tty) client->Open(kErr, {{"streamtype", "stderr"}});
+  if (in) client->Open(kIn, {{"streamtype", "stdin"}});
+  if (tty) client->Open(kResize, {{"streamtype", "resize"}});
+  return client;
+}
+
+}  // namespace bulkhead::test

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/fixture.h"
+#include "tests/support/stream_client.h"
+
+namespace bulkhead::test {
+
+// SPDY's stream numbers as OpenCommand opens them, and a WebSocket's channels.
+enum SpdyStream : uint32_t { kError = 1, kOut = 3, kErr = 5, kIn = 7, kResize = 9 };
+enum Channel : uint32_t { kChannelIn, kChannelOut, kChannelErr, kChannelError, kChannelResize };
+
+inline constexpr char kSuccess[] = R"({"metadata":{},"status":"Success"})";
+
+// One pod with one container, and URLs into it.
+class StreamTest : public NodeTest {
+ protected:
+  // Started; in pod_.
+  std::string StartContainer(std::vector<std::string> command, bool in = false, bool tty = false,
+                             bool once = false);
+  absl::StatusOr<std::string> ExecUrl(const std::string& container, std::vector<std::string> argv,
+                                      bool in = false, bool tty = false);
+  absl::StatusOr<std::string> AttachUrl(const std::string& container, bool in, bool tty);
+  absl::StatusOr<std::string> ForwardUrl(std::vector<int> ports = {});
+
+  // A SPDY client with the streams of a command open.
+  std::unique_ptr<SpdyClient> OpenCommand(const absl::StatusOr<std::string>& url, bool in = false,
+                                          bool tty = false,
+                                          const std::string& protocol = "v4.channel.k8s.io");
+
+  std::string pod_;
+};
+
+}  // namespace bulkhead::test

@@ -1,0 +1,44 @@
+#include "worker/sandbox/watch.h"
+
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <sched.h>
+#include <sys/socket.h>
+
+#include "absl/strings/str_cat.h"
+#include "base/fs.h"
+#include "base/ids.h"
+#include "base/status.h"
+#include "worker/sandbox/pod_directory.h"
+
+namespace bulkhead::sandbox {
+namespace {
+
+constexpr unsigned kMaxPods = 64;  // as many descriptors as a message takes
+
+absl::StatusOr<base::UniqueFd> WatchOne(const std::string& pod, int run) {
+  if (!base::IsId(pod)) return absl::InvalidArgumentError("watchNetworks: not an id");
+  // Across the mount that a pin is.
+  BULKHEAD_ASSIGN_OR_RETURN(
+      base::UniqueFd pin, base::OpenAt(run, absl::StrCat("pods/", pod, "/", kNetworkPin), O_RDONLY,
+                                       base::Resolve::kInRoot));
+  if (setns(pin.get(), CLONE_NEWNET) != 0) return base::ErrnoStatus("enter the pod's network");
+  base::UniqueFd socket_fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  if (!socket_fd) return base::ErrnoStatus("route-netlink socket");
+  return socket_fd;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<base::UniqueFd>> WatchNetworks(capnp::List<capnp::Text>::Reader pods,
+                                                          int run) {
+  if (pods.size() > kMaxPods) return absl::InvalidArgumentError("watchNetworks: too many pods");
+  std::vector<base::UniqueFd> sockets;
+  for (const auto pod : pods) {
+    BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd one, WatchOne(pod.cStr(), run));
+    sockets.push_back(std::move(one));
+  }
+  return sockets;
+}
+
+}  // namespace bulkhead::sandbox
