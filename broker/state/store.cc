@@ -4,6 +4,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "base/log.h"
 #include "base/status.h"
 
 namespace bulkhead::broker {
@@ -145,6 +146,11 @@ absl::Status Store::Delete(Table table, absl::string_view id, Durability durabil
     return Error(absl::StrCat("delete a row of ", Name(table)));
   }
   return absl::OkStatus();
+}
+
+void ReportBadRow(absl::string_view table, const Row& row, const absl::Status& why) {
+  base::Log(base::Severity::kError, "a stored record cannot be read",
+            {{"table", table}, {"id", row.id}, {"why", why.message()}});
 }
 
 absl::StatusOr<std::vector<Row>> Store::Load(Table table) {

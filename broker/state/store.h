@@ -27,6 +27,9 @@ struct Row {
   std::string extra;   // containers: the ContainerSpec that was launched
 };
 
+// Logs a row whose record cannot be read: it costs itself and nothing else.
+void ReportBadRow(absl::string_view table, const Row& row, const absl::Status& why);
+
 // The broker's database: one file, opened by one process.
 class Store {
  public:

@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "tools/config/keys.h"
 #include "tools/config/layers.h"
+#include "tools/config/pods.h"
 #include "tools/config/settings.h"
 #include "tools/config/value.h"
 
@@ -16,9 +17,6 @@ namespace bulkhead::tools {
 namespace {
 
 constexpr size_t kMaxRuntimeNameBytes = 63;
-// Of user namespaces: ids from 2^31 on are where layers lie on disk.
-constexpr uint32_t kMaxPodId = 0x7fffffff;
-constexpr uint32_t kIdsOfOnePod = 65536;
 // "<run_dir>/admin.sock" has to fit into a socket address (108 bytes) with room for longer names.
 constexpr size_t kMaxRunDirBytes = 80;
 constexpr size_t kMaxCdiSpecDirs = 8;
@@ -135,31 +133,6 @@ constexpr Key<Settings> kCdiKeys[] = {
 
 absl::Status ApplyCdi(const Value& value, Settings* settings) {
   return ApplyTable<Settings>(value, kCdiKeys, settings);
-}
-
-constexpr Key<Settings> kCniKeys[] = {
-    {"conf_dir", [](const Value& v, Settings* s) { return v.Path(&s->cni_conf_dir); }},
-    {"bin_dirs", [](const Value& v, Settings* s) { return v.Paths(&s->cni_bin_dirs); }},
-    {"plugin_timeout",
-     [](const Value& v, Settings* s) { return v.Number(1, 120, &s->cni_plugin_timeout); }},
-    {"retry_max", [](const Value& v, Settings* s) { return v.Number(1, 3600, &s->cni_retry_max); }},
-    {"ips_annotation", [](const Value& v, Settings* s) { return v.Text(&s->cni_ips_annotation); }},
-    {"mac_annotation", [](const Value& v, Settings* s) { return v.Text(&s->cni_mac_annotation); }},
-};
-
-constexpr Key<Settings> kUserNamespaceKeys[] = {
-    {"first_id",
-     [](const Value& v, Settings* s) { return v.Number(1, kMaxPodId, &s->subordinate_first); }},
-    {"count", [](const Value& v,
-                 Settings* s) { return v.Number(kIdsOfOnePod, kMaxPodId, &s->subordinate_count); }},
-};
-
-absl::Status ApplyUserNamespaces(const Value& value, Settings* settings) {
-  return ApplyTable<Settings>(value, kUserNamespaceKeys, settings);
-}
-
-absl::Status ApplyCni(const Value& value, Settings* settings) {
-  return ApplyTable<Settings>(value, kCniKeys, settings);
 }
 
 absl::Status ApplyAuditFailure(const Value& value, Settings* settings) {
@@ -296,12 +269,7 @@ absl::Status CheckSettings(const Settings& settings) {
   if (settings.run_dir.size() > kMaxRunDirBytes) {
     return absl::InvalidArgumentError("run_dir: over 80 bytes, too long for socket addresses");
   }
-  if ((settings.subordinate_first == 0) != (settings.subordinate_count == 0)) {
-    return absl::InvalidArgumentError("user_namespaces: first_id and count go together");
-  }
-  if (uint64_t{settings.subordinate_first} + settings.subordinate_count > kMaxPodId) {
-    return absl::InvalidArgumentError("user_namespaces: ids from 2^31 on are taken by layers");
-  }
+  BULKHEAD_RETURN_IF_ERROR(CheckUserNamespaces(settings));
   if (settings.streaming.tls_cert.empty() != settings.streaming.tls_key.empty()) {
     return absl::InvalidArgumentError("streaming: tls_cert and tls_key go together");
   }
