@@ -47,13 +47,13 @@ absl::StatusOr<ManifestFile> ResolveManifest(Fiber& fiber, Broker& broker, Pull&
   std::string digest = DigestBytes(reference.getDigest());
   Wanted wanted{.what = digest.empty() ? Wanted::What::kTag : Wanted::What::kManifest,
                 .name = digest.empty() ? std::string(reference.getTag().cStr()) : digest,
-                .max_bytes = kMaxManifestBytes};
+                .max_bytes = kMaxDocumentBytes};
   BULKHEAD_ASSIGN_OR_RETURN(ManifestFile manifest, FetchManifest(fiber, broker, pull, wanted));
   *named_digest = manifest.digest;
   if (manifest.parsed.read().isChosen()) {
     wanted = {.what = Wanted::What::kManifest,
               .name = DigestBytes(manifest.parsed.read().getChosen().getDigest()),
-              .max_bytes = kMaxManifestBytes};
+              .max_bytes = kMaxDocumentBytes};
     BULKHEAD_ASSIGN_OR_RETURN(manifest, FetchManifest(fiber, broker, pull, wanted));
   }
   if (!manifest.parsed.read().isManifest()) {
@@ -65,7 +65,7 @@ absl::StatusOr<ManifestFile> ResolveManifest(Fiber& fiber, Broker& broker, Pull&
 absl::StatusOr<Record<schema::ManifestResult>> FetchConfig(Fiber& fiber, Broker& broker, Pull& pull,
                                                            schema::Descriptor::Reader descriptor) {
   std::string digest = DigestBytes(descriptor.getDigest());
-  if (descriptor.getSize() > kMaxManifestBytes) {
+  if (descriptor.getSize() > kMaxDocumentBytes) {
     return absl::ResourceExhaustedError("image configuration: over 4 MiB");
   }
   BULKHEAD_ASSIGN_OR_RETURN(

@@ -115,6 +115,34 @@ TEST_F(UserNamespace, VolumesAreSeenThroughIt) {
   RemoveAll();
 }
 
+TEST_F(UserNamespace, ImagesAndTheImagesOwnVolumesAreThePods) {
+  constexpr char kVolumes[] = "localhost/volumes:1";
+  const Output imported = node().Import(
+      kVolumes, {"--file", "data/file=x", "--volume", "/data", "--volume", "/empty"});
+  ASSERT_EQ(imported.code, 0) << imported.err;
+  TakeBaseline();
+  auto pod = RunPod(MappedPod("pod", cri::NODE, 200000));
+  ASSERT_THAT(pod, IsOk());
+  auto container =
+      ContainerRequest(*pod, "main",
+                       {"/bin/sh", "-c",
+                        "stat -c %u:%g /image /image/bin/sh /data /data/file /empty; "
+                        "touch /data/made /empty/made && stat -c %u /data/made /empty/made"});
+  container.mutable_config()->mutable_image()->set_image(kVolumes);
+  cri::Mount* mount = container.mutable_config()->add_mounts();
+  mount->mutable_image()->set_image(kVolumes);
+  mount->set_container_path("/image");
+  mount->set_readonly(true);
+  auto output = OutputOf(container);
+  ASSERT_THAT(output, IsOk());
+  EXPECT_EQ(*output, "0:0\n0:0\n0:0\n0:0\n0:0\n0\n0\n");
+  // A pod without one sees the same layers with the node's owners.
+  auto plain = RunPod(PodRequest("plain"));
+  ASSERT_THAT(plain, IsOk());
+  EXPECT_EQ(Shell(*plain, "stat -c %u:%g / /bin/sh"), "0:0\n0:0\n");
+  RemoveAll();
+}
+
 TEST_F(UserNamespace, NoTwoPodsShareIdsAlsoOverARestart) {
   auto first = RunPod(MappedPod("first", cri::NODE));
   ASSERT_THAT(first, IsOk());
