@@ -25,7 +25,10 @@ std::string Parent(const std::string& path) {
 
 DirectoryWatch::DirectoryWatch(std::string path) : path_(std::move(path)) {
   inotify_.Reset(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (inotify_) return Arm();
+  if (inotify_) {
+    Arm();
+    return;
+  }
   base::Log(base::Severity::kWarning, "cannot watch the network configuration",
             {{"why", strerror(errno)}});
 }
