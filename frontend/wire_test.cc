@@ -480,16 +480,26 @@ grpc::Status CallWithEmptyRequest(const std::shared_ptr<grpc::Channel>& channel,
                                   const std::string& path) {
   grpc::GenericStub stub(channel);
   grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
   grpc::CompletionQueue queue;
   const grpc::ByteBuffer request(static_cast<const grpc::Slice*>(nullptr), 0);
   grpc::ByteBuffer response;
   grpc::Status status;
-  auto call = stub.PrepareUnaryCall(&context, path, request, &queue);
-  call->StartCall();
-  call->Finish(&response, &status, nullptr);
+  // As a stream, which an RPC with one answer is too: some answer with many.
+  auto call = stub.PrepareCall(&context, path, &queue);
   void* tag = nullptr;
   bool ok = false;
-  queue.Next(&tag, &ok);
+  const auto done = [&] { return queue.Next(&tag, &ok) && ok; };
+  call->StartCall(nullptr);
+  if (done()) {
+    call->WriteLast(request, grpc::WriteOptions(), nullptr);
+    if (done()) {
+      do call->Read(&response, nullptr);
+      while (done());
+    }
+  }
+  call->Finish(&status, nullptr);
+  done();
   return status;
 }
 
@@ -507,6 +517,7 @@ TEST_F(Wire, EveryRpcIsThereOrSaysThatItIsNot) {
         EXPECT_EQ(name + " is not implemented yet", status.error_message());
       }
       EXPECT_NE(grpc::StatusCode::INTERNAL, status.error_code()) << name;
+      EXPECT_NE(grpc::StatusCode::DEADLINE_EXCEEDED, status.error_code()) << name;
     }
   }
   EXPECT_EQ(43, rpcs);

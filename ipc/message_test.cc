@@ -164,10 +164,11 @@ TEST_F(MessageTest, CountsDescriptorsExactly) {
     int allowed;
     bool ok;
   };
-  const Case cases[] = {{0, 0, 0, true},   {1, 1, 1, true},   {1, 1, 5, true},  {64, 64, 64, true},
+  const Case cases[] = {{0, 0, 0, true},   {1, 1, 1, true},   {1, 1, 5, true},  {kMaxFds, kMaxFds, kMaxFds, true},
                         {0, 1, 0, false},  {0, 1, 1, false},  {1, 2, 1, false}, {1, 2, 2, false},
                         {2, 1, 2, false},  {1, 0, 1, false},  {1, 1, 0, false}, {2, 2, 1, false},
-                        {64, 65, 64, false}, {64, 253, 64, false}, {65, 65, 100, false},
+                        {64, 65, 64, false}, {64, 253, 64, false}, {65, 65, 64, false},
+                        {kMaxFds + 1, kMaxFds + 1, kMaxFds + 1, false},
                         {0xffffffff, 1, 1, false}};
   for (const Case& c : cases) {
     const size_t before = OpenFds();

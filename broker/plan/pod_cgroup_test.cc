@@ -1,5 +1,6 @@
 #include "broker/plan/pod_cgroup.h"
 
+#include <capnp/pretty-print.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -100,10 +101,21 @@ class PlanUpdateTest : public testing::Test {
   Record<schema::Resources> now_, asked_, merged_, change_;
 };
 
+// An empty list is as good as none.
+std::string Text(schema::Resources::Reader resources) {
+  Record<schema::Resources> whole(resources);
+  auto edit = whole.edit();
+  if (edit.getCpusetCpus().size() == 0) edit.disownCpusetCpus();
+  if (edit.getCpusetMems().size() == 0) edit.disownCpusetMems();
+  if (edit.getHugepageLimits().size() == 0) edit.disownHugepageLimits();
+  if (edit.getUnified().size() == 0) edit.disownUnified();
+  return capnp::prettyPrint(whole.read()).flatten().cStr();
+}
+
 TEST_F(PlanUpdateTest, NothingAskedChangesNothing) {
   ASSERT_TRUE(Plan().ok());
-  EXPECT_EQ(merged_.Serialize(), now_.Serialize());
-  EXPECT_EQ(change_.Serialize(), Record<schema::Resources>().Serialize());
+  EXPECT_EQ(Text(merged_.read()), Text(now_.read()));
+  EXPECT_EQ(Text(change_.read()), Text(Record<schema::Resources>().read()));
 }
 
 TEST_F(PlanUpdateTest, WhatIsTheSameIsNotWrittenAgain) {

@@ -500,6 +500,7 @@ TEST(FromContainer, ReportsWhatKubeletReads) {
   container.setId(kId);
   container.setPodId("b");
   ASSERT_TRUE(ToContainerConfig(GoodContainer(), {.image = kImage}, container.initConfig()).ok());
+  container.setResources(container.getConfig().getResources());
   container.setState(schema::Container::State::EXITED);
   container.setImageId("sha256:1");
   container.setImageRef("docker.io/library/busybox@sha256:2");

@@ -315,7 +315,9 @@ TEST_F(SecurityContext, V31NoMountLandsOutsideWhereAPeerSwapsTheTarget) {
     mount(victim, shared, "/shared");
     mount(victim, "/usr/share", "/shared/a");
     auto created = Create(victim);
-    if (created.ok()) EXPECT_THAT(Remove(*created), IsOk());
+    if (created.ok()) {
+      EXPECT_THAT(Remove(*created), IsOk());
+    }
     EXPECT_TRUE(fs::is_empty(canary));
     EXPECT_THAT(ReadText("/proc/self/mounts"), Not(HasSubstr(canary)));
   }

@@ -178,10 +178,10 @@ TEST_P(FilterTest, NeverAllowsWhatNoKindNeeds) {
   }
   EXPECT_NE(Action(SYS_clone3), SECCOMP_RET_ALLOW);
   // Its own CPU time and memory at most, which it can only lower; never another process's.
-  for (uint64_t resource : {RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_AS, RLIMIT_FSIZE, RLIMIT_MEMLOCK}) {
+  for (uint64_t resource : {RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_FSIZE, RLIMIT_MEMLOCK}) {
     EXPECT_NE(Action(SYS_prlimit64, {0, resource}), SECCOMP_RET_ALLOW) << resource;
   }
-  for (uint64_t resource : {RLIMIT_CPU, RLIMIT_DATA}) {
+  for (uint64_t resource : {RLIMIT_CPU, RLIMIT_DATA, RLIMIT_AS}) {
     EXPECT_NE(Action(SYS_prlimit64, {1, resource}), SECCOMP_RET_ALLOW) << resource;
   }
   EXPECT_NE(Action(SYS_mmap, {0, 4096, PROT_READ | PROT_EXEC}), SECCOMP_RET_ALLOW);

@@ -164,7 +164,7 @@ TEST(Encode, CarriesEverything) {
   Host host = {base::CgroupMode::kHybrid, false, "6.1"};
   capnp::MallocMessageBuilder message;
   auto config = message.initRoot<schema::Config>();
-  EncodeConfig(s, host, {{"crun", "crun version 1.8.1"}}, config);
+  EncodeConfig(s, host, {{"crun", {"crun version 1.8.1", {}}}}, config);
   EXPECT_EQ(config.getRootDir(), "/var/lib/bulkhead");
   ASSERT_EQ(config.getRuntimes().size(), 1u);
   EXPECT_EQ(config.getRuntimes()[0].getVersion(), "crun version 1.8.1");

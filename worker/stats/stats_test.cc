@@ -61,7 +61,10 @@ class Busy {
     signal(SIGUSR1, [](int) {});
     pause();
     std::string memory(8 << 20, 'x');
-    for (volatile unsigned i = 0;; i = i + 1) memory[i % memory.size()]++;
+    for (size_t i = 0;; i = (i + 1) % memory.size()) {
+      memory[i]++;
+      asm volatile("" ::: "memory");
+    }
   }
 
   const base::CgroupMode mode_;

@@ -22,7 +22,7 @@ absl::Status DirectorySink::TakeOver() {
 }
 
 absl::Status DirectorySink::Root(Attributes attributes) {
-  return DelayAttributes(root_, "", std::move(attributes));
+  return ApplyToDirectory(root_, "", attributes);
 }
 
 absl::Status DirectorySink::File(const EntryName& name, const Attributes& attributes, uint64_t size,
@@ -91,7 +91,7 @@ absl::Status DirectorySink::Directory(const EntryName& name, Attributes attribut
       openat(parent, name.leaf.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) return base::ErrnoStatus("open directory");
   std::string path = name.parent.empty() ? name.leaf : absl::StrCat(name.parent, "/", name.leaf);
-  return DelayAttributes(fd.get(), std::move(path), std::move(attributes));
+  return ApplyToDirectory(fd.get(), std::move(path), attributes);
 }
 
 absl::Status DirectorySink::Whiteout(const std::string& parent, const std::string& hides) {
@@ -104,11 +104,14 @@ absl::Status DirectorySink::Opaque(const std::string& path) {
   return tree_.MakeOpaque(directory);
 }
 
-absl::Status DirectorySink::DelayAttributes(int directory, std::string path,
-                                            Attributes attributes) {
+// At once, as later entries may move the path elsewhere (a link on the way, replaced).
+absl::Status DirectorySink::ApplyToDirectory(int directory, std::string path,
+                                             const Attributes& attributes) {
+  BULKHEAD_RETURN_IF_ERROR(ApplyByFd(directory, attributes));
   struct stat st;
   if (fstat(directory, &st) != 0) return base::ErrnoStatus("stat");
-  directories_.push_back({std::move(path), st.st_ino, std::move(attributes)});
+  directories_.push_back(
+      {std::move(path), st.st_ino, {attributes.times[0], attributes.times[1]}});
   return absl::OkStatus();
 }
 
@@ -118,10 +121,9 @@ absl::Status DirectorySink::FinishDirectories() {
     struct stat st;
     // A later entry may have put something else in its place.
     if (!fd.ok() || fstat(fd->get(), &st) != 0 || st.st_ino != pending.inode) continue;
-    if (absl::Status status = ApplyByFd(fd->get(), pending.attributes); !status.ok()) {
-      return base::Annotate(
-          status,
-          absl::StrCat("unpack ", absl::CHexEscape(pending.path.substr(0, kShownNameBytes)), "/"));
+    if (futimens(fd->get(), pending.times.data()) != 0) {
+      return base::ErrnoStatus(absl::StrCat(
+          "unpack ", absl::CHexEscape(pending.path.substr(0, kShownNameBytes)), "/: set times"));
     }
   }
   return absl::OkStatus();

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <sys/stat.h>
+#include <time.h>
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -31,17 +33,17 @@ class DirectorySink : public LayerSink {
   absl::Status Opaque(const std::string& directory) override;
   uint64_t made() const override { return tree_.made(); }
 
-  // Directories' own attributes come last: what is made inside would change their times again.
+  // Directories' times come last: what is made inside would change them again.
   absl::Status FinishDirectories();
 
  private:
   struct PendingDirectory {
     std::string path;
     ino_t inode;
-    Attributes attributes;
+    std::array<timespec, 2> times;
   };
 
-  absl::Status DelayAttributes(int directory, std::string path, Attributes attributes);
+  absl::Status ApplyToDirectory(int directory, std::string path, const Attributes& attributes);
 
   int root_;
   LayerTree tree_;

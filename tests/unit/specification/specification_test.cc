@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "broker/plan/container_spec.h"
+#include "broker/plan/pod_cgroup.h"
 #include "broker/state/record.h"
 #include "frontend/cri/convert.h"
 #include "worker/launch/config.h"
@@ -24,6 +25,7 @@ using nlohmann::json;
 namespace v1 = ::runtime::v1;
 
 const std::string kContainerId(64, 'c');
+const std::string kPodId(64, 'a');
 
 // All that a specification is made of.
 struct Request {
@@ -300,6 +302,10 @@ absl::StatusOr<json> Specify(Request& request) {
   if (!status.ok()) return status;
   status = frontend::ToContainerConfig(request.config, names, config);
   if (!status.ok()) return status;
+  absl::StatusOr<std::string> cgroup =
+      broker::PlanPodCgroup(request.node.read(), pod.getConfig(), kPodId);
+  if (!cgroup.ok()) return cgroup.status();
+  pod.setCgroup(*cgroup);
   auto spec = spec_message.initRoot<schema::ContainerSpec>();
   if (request.namespaces()->pid() == v1::POD) pod.getConfig().setPid(schema::NamespaceMode::POD);
   status = broker::PlanContainer({.container_id = kContainerId,
