@@ -80,7 +80,6 @@ absl::Status OpenOwn(const std::vector<const char*>& kinds, Report* report) {
 absl::Status Work(const Pipes& pipes, const std::vector<const char*>& kinds,
                   const std::function<absl::Status()>& set_up, Report* report) {
   BULKHEAD_RETURN_IF_ERROR(TellNumber(pipes));
-  BULKHEAD_RETURN_IF_ERROR(BecomeRoot());
   BULKHEAD_RETURN_IF_ERROR(set_up());
   return OpenOwn(kinds, report);
 }
@@ -157,8 +156,14 @@ absl::Status MakeUserNamespace(int pod, schema::SandboxJob::Make::Reader make,
   add(make.getNewNetwork(), CLONE_NEWNET, kNetworkPin);
   add(make.getNewIpc(), CLONE_NEWIPC, kIpcPin);
   add(make.getNewUts(), CLONE_NEWUTS, kUtsPin);
-  BULKHEAD_ASSIGN_OR_RETURN(const std::vector<UniqueFd> namespaces,
-                            Make(flags, kinds, absl::StrCat("0 ", host, " ", count, "\n"), set_up));
+  const auto set_up_as_root = [&]() -> absl::Status {
+    BULKHEAD_RETURN_IF_ERROR(BecomeRoot());
+    return set_up();
+  };
+  BULKHEAD_ASSIGN_OR_RETURN(
+      const std::vector<UniqueFd> namespaces,
+      Make(flags, kinds, absl::StrCat("0 ", host, " ", count, "\n"), set_up_as_root));
+  // It has no id 0: nobody is root there.
   BULKHEAD_ASSIGN_OR_RETURN(const std::vector<UniqueFd> layers,
                             Make(0, {kUserPin},
                                  absl::StrCat(security::kLayerIdShift, " ", host, " ",
