@@ -139,7 +139,10 @@ TEST_F(UserNamespace, ImagesAndTheImagesOwnVolumesAreThePods) {
   // A pod without one sees the same layers with the node's owners.
   auto plain = RunPod(PodRequest("plain"));
   ASSERT_THAT(plain, IsOk());
-  EXPECT_EQ(Shell(*plain, "stat -c %u:%g / /bin/sh"), "0:0\n0:0\n");
+  output = OutputOf(
+      ContainerRequest(*plain, "other", {"/bin/sh", "-c", "stat -c %u:%g / /bin/sh"}));
+  ASSERT_THAT(output, IsOk());
+  EXPECT_EQ(*output, "0:0\n0:0\n");
   RemoveAll();
 }
 

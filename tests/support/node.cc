@@ -82,7 +82,8 @@ void Node::WriteNetwork(const std::string& more, const std::string& subnet) {
   const std::string draft = directory_ + "/draft";
   std::ofstream(draft) << R"({
   "cniVersion": "1.0.0", "name": "bhtest", "plugins": [
-    {"type": "bridge", "bridge": "bhtest0", "isGateway": true, "ipam": {
+    {"type": "bridge", "bridge": "bhtest0", "isGateway": true,
+     "forceAddress": true, "ipam": {
       "type": "host-local", "dataDir": ")"
                        << directory_ << R"(/cni-data",
       "ranges": [[{"subnet": ")"
