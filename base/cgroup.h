@@ -23,7 +23,9 @@ std::vector<std::string> CgroupDirectories(CgroupMode mode, absl::string_view pa
 // Sends SIGKILL to every process in it: cgroup.kill on v2, process by process on v1 until none is left or a second
 // has passed. Missing is success. root: fd of kCgroupMount.
 absl::Status KillCgroup(int root, CgroupMode mode, absl::string_view path);
-// Removes the cgroup and those below it. Missing is success.
+// Removes the cgroup and those below it. Missing is success. At: in one hierarchy; place: below root, as
+// CgroupDirectories gives it.
+absl::Status RemoveCgroupAt(int root, const std::string& place);
 absl::Status RemoveCgroup(int root, CgroupMode mode, absl::string_view path);
 
 // cpu.weight for cpu.shares, as crun and runc compute it: 2 to 262144 becomes 1 to 10000.

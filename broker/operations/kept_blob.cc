@@ -1,6 +1,7 @@
 #include "broker/operations/kept_blob.h"
 
 #include <fcntl.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,7 +23,10 @@ constexpr size_t kCopyBytes = 4 << 20;
 absl::Status CopySection(Fiber& fiber, int from, uint64_t offset, uint64_t size, int to) {
   auto at = static_cast<off_t>(offset);
   for (uint64_t left = size; left > 0;) {
-    ssize_t n = copy_file_range(from, &at, to, nullptr, std::min<uint64_t>(left, kCopyBytes), 0);
+    const size_t wanted = std::min<uint64_t>(left, kCopyBytes);
+    ssize_t n = copy_file_range(from, &at, to, nullptr, wanted, 0);
+    // Another file system: no blocks can be shared.
+    if (n < 0 && errno == EXDEV) n = sendfile(to, from, &at, wanted);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return base::ErrnoStatus("copy a layer of the archive");
     if (n == 0) return absl::DataLossError("archive: is cut short");

@@ -154,7 +154,8 @@ absl::Status PlanUpdate(schema::Host::CgroupMode mode, schema::Resources::Reader
   }
   if (memory != now.getMemoryLimit() || swap != now.getMemorySwapLimit()) {
     change.setMemoryLimit(memory);
-    change.setMemorySwapLimit(swap);
+    // Silence on swap is no leave to use it, as when the container was made.
+    change.setMemorySwapLimit(swap != 0 ? swap : memory);
   }
   if (cpus && asked.getCpusetCpus() != now.getCpusetCpus())
     change.setCpusetCpus(asked.getCpusetCpus());

@@ -1,3 +1,4 @@
+#include <linux/capability.h>
 #include <seccomp.h>
 
 #include "security/profile.h"
@@ -9,6 +10,9 @@ namespace {
 constexpr FdRow kFds[] = {
     {3, "control socket to the broker"},
     {4, "the cgroup file system", true, Dir::kCgroup},
+};
+constexpr Cap kCaps[] = {
+    {CAP_DAC_OVERRIDE, "the top of a hierarchy is read-only even to root: mode 0555"},
 };
 constexpr const SyscallSet* kSets[] = {&kRuntimeSet, &kSocketSet, &kFileSet, &kTreeSet,
                                        &kConfineSet};
@@ -26,9 +30,9 @@ constexpr Profile kCgroupProfile = {
     .name = "cgroup",
     .purpose = "make, limit or remove the cgroup of one pod, change the limits of one container",
     .input = "broker: a job of a path, the name it must end with, and limits",
-    // No capability: the files are root's own.
     .user = "root",
     .uid = 0,
+    .capabilities = kCaps,
     .view = View::kDirFds,
     .fds = kFds,
     .syscall_sets = kSets,

@@ -21,7 +21,9 @@ constexpr size_t kSizes[] = {0,    1,    511,  1900, 2047, 2048, 4000,  4031,   
 EntryName NameFrom(uint8_t byte) {
   static const std::string kParents[] = {"", "a", "a/b", "c", "a/b/c/d", "l", "l/a", "e"};
   static const std::string kLeaves[] = {"a", "b", "c", "l", "e", "!", std::string(255, 'n'), "zz"};
-  return {kParents[byte % 8], kLeaves[byte / 8 % 8] + (byte >= 192 ? std::to_string(byte) : "")};
+  std::string leaf = kLeaves[byte / 8 % 8] + (byte >= 192 ? std::to_string(byte) : "");
+  leaf.resize(std::min<size_t>(leaf.size(), 255));  // the longest that an entry may have
+  return {kParents[byte % 8], leaf};
 }
 
 Attributes AttributesFrom(uint8_t byte) {

@@ -112,7 +112,7 @@ TEST_F(BadRegistry, V1RedirectToAnotherPort) {
 
 TEST_F(BadRegistry, OneAtATimeAndTheSameOneTogether) {
   Push("some/app:1");
-  Push("some/other:1", {"--extra-layers", "1"});
+  Push("some/other:1", {"--extra-layers", "1", "--layer-bytes", "900000"});
   RunProxy(5010, {"--drip"});
   RunProxy(5011, {});
   Background slow(node(), "127.0.0.1:5010/some/app:1");
@@ -163,23 +163,24 @@ class Progress : public BadRegistry {
 };
 
 TEST_F(Progress, IsShown) {
-  Push("some/app:1", {"--extra-layers", "1"});
+  Push("some/app:1", {"--extra-layers", "1", "--layer-bytes", "1000000"});
   RunProxy(5010, {"--drip"});
   Output pulled = node().Bulkhead({"image", "pull", "127.0.0.1:5000/some/app:1", "--progress"});
   EXPECT_EQ(pulled.code, 0) << pulled.err;
-  EXPECT_THAT(pulled.err, HasSubstr("127.0.0.1:5000/some/app:1: "));
+  EXPECT_THAT(pulled.err, HasSubstr("127.0.0.1:5000/some/app:1: pulled"));
   RemoveImage("127.0.0.1:5000/some/app:1");
 
   Background slow(node(), "127.0.0.1:5010/some/app:1");
   ASSERT_TRUE(Eventually(kPatience, [&] {
     auto pulls = Pulls();
-    return pulls.size() == 1 && pulls[0].parts.size() == 2 && pulls[0].parts[0].fetched > 20;
+    return pulls.size() == 1 && pulls[0].parts.size() == 2 && pulls[0].parts[1].fetched > 20;
   }));
   auto pull = Pulls().at(0);
-  EXPECT_EQ(pull.parts[0].state, schema::Pull::Part::State::FETCHING);
-  EXPECT_GT(pull.parts[0].size, 500u << 10);
-  EXPECT_LT(pull.parts[0].fetched, pull.parts[0].size);
-  EXPECT_THAT(node().Bulkhead({"status"}).out, HasSubstr("  127.0.0.1:5010/some/app:1: 0.0 of"));
+  EXPECT_EQ(pull.parts[0].state, schema::Pull::Part::State::DONE) << "the node's own image has it";
+  EXPECT_EQ(pull.parts[1].state, schema::Pull::Part::State::FETCHING);
+  EXPECT_GT(pull.parts[1].size, 500u << 10);
+  EXPECT_LT(pull.parts[1].fetched, pull.parts[1].size);
+  EXPECT_THAT(node().Bulkhead({"status"}).out, HasSubstr("  127.0.0.1:5010/some/app:1: 1.0 of"));
   slow.GoAway();
   EXPECT_EQ(slow.Join().code(), absl::StatusCode::kCancelled);
 }

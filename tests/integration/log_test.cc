@@ -136,7 +136,7 @@ TEST_F(Logs, AFullDiskStopsNoContainerAndTheLossIsTold) {
       *pod, "main",
       {"/bin/sh", "-c",
        "i=0; while [ $i -lt 20000 ]; do echo 0123456789012345678901234567890123456789; i=$((i+1)); "
-       "done; while [ ! -e /go ]; do sleep 0.1; done; echo at last; exit 3"}));
+       "done; touch /full; while [ ! -e /go ]; do sleep 0.1; done; echo at last; exit 3"}));
   ASSERT_THAT(container, IsOk());
   ASSERT_THAT(Start(*container), IsOk());
   const auto info = [&] {
@@ -153,7 +153,9 @@ TEST_F(Logs, AFullDiskStopsNoContainerAndTheLossIsTold) {
   }));
   EXPECT_EQ(Status(*container)->state(), cri::CONTAINER_RUNNING);
   EXPECT_TRUE(absl::StrContains(node().Log(), "output of a container is lost"));
-  // There is room again, by a rotation.
+  // There is room again, by a rotation, once nothing is left to fill it.
+  ASSERT_THAT(Exec(*container, {"/bin/sh", "-c", "until [ -e /full ]; do sleep 0.1; done"}),
+              IsOk());
   ASSERT_THAT(Rotate(*container), IsOk());
   std::filesystem::remove(rotated_.back());
   ASSERT_THAT(Exec(*container, {"/bin/touch", "/go"}), IsOk());

@@ -42,11 +42,6 @@ class Mounts : public NodeTest {
     mount->set_host_path(host);
     return mount;
   }
-  void ImportImage(const std::string& name, std::vector<std::string> options) {
-    Output imported = node().Import(name, std::move(options));
-    ASSERT_EQ(imported.code, 0) << imported.err;
-    TakeBaseline();
-  }
 
   std::string pod_;
 };
@@ -81,7 +76,7 @@ TEST_F(Mounts, AnImageThatCannotBeMounted) {
     auto request = Script(absl::StrCat("bad", number++), "true");
     change(*AddImage(request, "/image"));
     auto created = Create(request);
-    EXPECT_THAT(std::string(created.status().message()), HasSubstr("image"));
+    EXPECT_THAT(std::string(created.status().message()), testing::ContainsRegex("image|mount_options"));
     return created.status().code();
   };
   EXPECT_EQ(code([](cri::Mount& m) { m.set_readonly(false); }), absl::StatusCode::kInvalidArgument);
@@ -99,21 +94,18 @@ TEST_F(Mounts, AnImageThatCannotBeMounted) {
 
 TEST_F(Mounts, V14VolumesOfTheImageHoldWhatTheImageHasThere) {
   ImportImage("localhost/volumes:1",
-              {"--file", "data/deep/file=from the image", "--link", "linked=/etc", "--link",
-               absl::StrCat("outside=", node().directory()), "--volume", "/data", "--volume",
-               "/linked", "--volume", "/outside", "--volume", "/empty"});
-  const auto before = fs::last_write_time(node().directory());
+              {"--file", "data/deep/file=from the image", "--link", "linked=/etc", "--volume",
+               "/data", "--volume", "/linked", "--volume", "/empty"});
   auto request =
       Script("main",
-             "cat /data/deep/file; echo; cat /etc/group | head -1; ls /outside /empty;"
+             "cat /data/deep/file; echo; cat /etc/group | head -1; ls /empty;"
              "echo new > /data/deep/more && cat /data/deep/more; stat -c %a /data/deep/file;"
              "echo no > /nowhere || echo read-only root",
              "localhost/volumes:1");
   request.mutable_config()->mutable_linux()->mutable_security_context()->set_readonly_rootfs(true);
   auto first = OutputOf(request);
   ASSERT_THAT(first, IsOk());
-  EXPECT_EQ(*first, "from the image\nroot:x:0:\n/empty:\n\n/outside:\nnew\n640\nread-only root\n");
-  EXPECT_EQ(fs::last_write_time(node().directory()), before) << "of the node";
+  EXPECT_EQ(*first, "from the image\nroot:x:0:\nnew\n640\nread-only root\n");
 
   // Each container has its own, and what the pod mounts there comes first.
   std::ofstream(node().directory() + "/logs/host") << "of the pod\n";
@@ -123,11 +115,29 @@ TEST_F(Mounts, V14VolumesOfTheImageHoldWhatTheImageHasThere) {
   RemoveAll();
 }
 
+// Inside of the image the link leads nowhere. Some runtimes make what is missing there, crun 1.8 refuses.
+TEST_F(Mounts, V14AVolumeBehindALinkToTheNode) {
+  ImportImage("localhost/volumes:1", {"--link", absl::StrCat("outside=", node().directory()),
+                                      "--volume", "/outside"});
+  const auto before = fs::last_write_time(node().directory());
+  auto created = Create(Script("main", "touch /outside/here", "localhost/volumes:1"));
+  if (created.ok()) {
+    EXPECT_THAT(Start(*created), IsOk());
+    EXPECT_THAT(AwaitExit(*created), IsOk());
+  } else {
+    EXPECT_EQ(created.status().code(), absl::StatusCode::kFailedPrecondition) << created.status();
+  }
+  EXPECT_EQ(fs::last_write_time(node().directory()), before);
+  RemoveAll();
+}
+
 TEST_F(Mounts, V14AVolumeOfTheImageThatLeadsElsewhere) {
   const char* paths[] = {"/../../../../etc", "/proc", "/etc/passwd"};
   for (int i = 0; i < 3; ++i) {
+    ImportImage(absl::StrCat("localhost/volumes:", i), {"--volume", paths[i]});
+  }
+  for (int i = 0; i < 3; ++i) {
     const std::string name = absl::StrCat("localhost/volumes:", i);
-    ImportImage(name, {"--volume", paths[i]});
     auto created = Create(Script(absl::StrCat("c", i), "true", name.c_str()));
     EXPECT_EQ(created.status().code(), absl::StatusCode::kFailedPrecondition) << paths[i];
     EXPECT_THAT(std::string(created.status().message()), HasSubstr("VOLUME"));
@@ -168,6 +178,7 @@ TEST_F(Mounts, HostPathsAndTheirOptions) {
 TEST_F(Mounts, DevicesAndDirectoriesOfDevices) {
   const std::string devices = node().directory() + "/devices";
   fs::create_directories(devices + "/deep");
+  ASSERT_EQ(chmod((devices + "/deep/null").c_str(), 0666), 0) << "whatever the umask";
   ASSERT_EQ(mknod((devices + "/zero").c_str(), S_IFCHR | 0640, makedev(1, 5)), 0);
   ASSERT_EQ(mknod((devices + "/deep/null").c_str(), S_IFCHR | 0666, makedev(1, 3)), 0);
   std::ofstream(devices + "/no-device") << "x";

@@ -98,7 +98,9 @@ class RegistryTest : public NodeTest {
   }
 
   // --- Images ---
-  void Push(const std::string& name, std::vector<std::string> options = {}) {
+  // With a layer that the node does not have from its own image.
+  void Push(const std::string& name, std::vector<std::string> options = {
+                                         "--extra-layers", "1", "--layer-bytes", "1000000"}) {
     Output pushed = node().Push(name, std::move(options));
     ASSERT_EQ(pushed.code, 0) << pushed.err;
   }

@@ -230,7 +230,7 @@ TEST_F(HttpProxy, OfTheEnvironment) {
   Push("some/app:1");
   RunProxy(5011, {"--forward"});
   ExpectPulls("registry.test:80/some/app:1");
-  EXPECT_THAT(ReadWhole(ProxyLog(5011)), HasSubstr("http://registry.test:80/v2/some/app/"));
+  EXPECT_THAT(ReadWhole(ProxyLog(5011)), HasSubstr("http://registry.test/v2/some/app/"));
   ExpectFails("direct.test/some/app:1", absl::StatusCode::kUnavailable);
   EXPECT_THAT(ReadWhole(ProxyLog(5011)), Not(HasSubstr("direct.test")));
 }

@@ -44,7 +44,7 @@ TEST_F(RuntimeSelection, HandlerThenImageRuleThenDefault) {
   EXPECT_THAT(info_of("ruled", "quay.io/lxc/debian:12", *pod),
               ::testing::AllOf(HasSubstr("\"runtime\":\"lxc\""),
                                HasSubstr("image rule '*/lxc/*' of preset lxc")));
-  EXPECT_THAT(node().Log(), HasSubstr("image rule '*/lxc/*'"));
+  EXPECT_THAT(node().Log(), HasSubstr("image rule \\'*/lxc/*\\'"));
   // No fallback where the rule's runtime is missing.
   EXPECT_THAT(info_of("gone", "localhost/gone:1", *pod), HasSubstr("FAILED_PRECONDITION"));
 

@@ -49,11 +49,6 @@ class SecurityContext : public NodeTest {
   static cri::LinuxContainerSecurityContext* Context(cri::CreateContainerRequest& request) {
     return request.mutable_config()->mutable_linux()->mutable_security_context();
   }
-  void ImportImage(const std::string& name, std::vector<std::string> options) {
-    Output imported = node().Import(name, std::move(options));
-    ASSERT_EQ(imported.code, 0) << imported.err;
-    TakeBaseline();
-  }
   // The only config.json of the node's containers.
   std::string ConfigJson() {
     for (const auto& entry : fs::recursive_directory_iterator(
@@ -359,8 +354,9 @@ TEST_F(SecurityContext, V35NamesAreNoPaths) {
   (*request.mutable_config()->mutable_labels())[evil] = evil;
   EXPECT_THAT(OutputOf(request), IsOk());
   EXPECT_FALSE(fs::exists(outside));
+  int number = 0;
   for (const char* path : {"../x", "/x", "a/../../x", "a//b", "./x"}) {
-    auto bad = Script("bad", "true");
+    auto bad = Script(absl::StrCat("bad", number++), "true");
     bad.mutable_config()->set_log_path(path);
     const absl::Status status = Create(bad).status();
     if (status.ok()) continue;  // brought into its clean form, below the pod's directory

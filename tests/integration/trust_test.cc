@@ -149,6 +149,7 @@ TEST_F(Trust, DeniedNamesAreNotEvenAskedFor) {
   Policy("[images]\ndefault = \"deny\"\n");
   Restart();
   node().StopRegistry();
+  TakeBaseline();
   ExpectRefused(Pull(Name("x")).status(), "the default");
   Output imported = node().Import("localhost/denied:1");
   EXPECT_EQ(imported.code, 1);

@@ -114,7 +114,7 @@ const std::vector<Attempt>& Attempts() {
        ClimbOutOfDirectory,
        SYS_openat,
        {},
-       Needs::kHostView},
+       Needs::kHostDirectory},
       {"open by file handle",
        [] { return Try(SYS_open_by_handle_at, 4, nullptr, 0); },
        SYS_open_by_handle_at,

@@ -16,8 +16,9 @@ struct Attempt {
   // The call and arguments by which the table decides; number -1: none.
   int number;
   std::array<uint64_t, 6> arguments;
-  // What beside the filter must hold: the node's file tree is visible, or a capability is held.
-  enum class Needs { kNothing, kHostView, kHostOrListed, kNever, kSysAdmin } needs;
+  // What beside the filter must hold: the node's file tree is visible
+  // (and a descriptor of a directory of it is held), or a capability is held.
+  enum class Needs { kNothing, kHostView, kHostDirectory, kHostOrListed, kNever, kSysAdmin } needs;
 };
 
 const std::vector<Attempt>& Attempts();

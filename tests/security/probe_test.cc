@@ -118,6 +118,11 @@ bool Holds(const Profile& profile, int capability) {
                      [&](const Cap& row) { return row.number == capability; });
 }
 
+bool HasDirectoryAt4(const Profile& profile) {
+  return std::any_of(profile.fds.begin(), profile.fds.end(),
+                     [](const FdRow& row) { return row.fd == 4 && row.is_dir; });
+}
+
 bool Lists(const Profile& profile, absl::string_view path) {
   return std::any_of(profile.paths.begin(), profile.paths.end(),
                      [&](const Path& row) { return row.path == path; });
@@ -130,6 +135,8 @@ bool TablePermits(const Profile& profile, const Attempt& attempt) {
       return true;
     case Attempt::Needs::kHostView:
       return profile.view == View::kHost;
+    case Attempt::Needs::kHostDirectory:
+      return profile.view == View::kHost && HasDirectoryAt4(profile);
     case Attempt::Needs::kHostOrListed:
       return profile.view == View::kHost || Lists(profile, "/etc/hosts");
     case Attempt::Needs::kSysAdmin:

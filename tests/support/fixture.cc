@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "tests/support/isolation.h"
 #include "tests/support/proc.h"
+#include "tools/client/admin.h"
 #include "tools/client/log_follower.h"
 
 namespace bulkhead::test {
@@ -26,8 +27,32 @@ void NodeTest::SetUp() {
   TakeBaseline();
 }
 
+void NodeTest::TakeBaseline() {
+  // The workers of what was done before are about to go.
+  EXPECT_TRUE(Eventually(kPatience, [this] {
+    absl::StatusOr<tools::AdminCounts> counts = tools::AdminStatus(node().admin_socket());
+    return counts.ok() && counts->workers == 0;
+  }));
+  baseline_ = TakeSnapshot(node());
+}
+
+void NodeTest::ImportImage(const std::string& name, std::vector<std::string> options) {
+  Output imported = node().Import(name, std::move(options));
+  ASSERT_EQ(imported.code, 0) << imported.err;
+  imported_.push_back(name);
+}
+
+void NodeTest::RemoveImported() {
+  for (const std::string& name : imported_) {
+    cri::RemoveImageRequest request;
+    request.mutable_image()->set_image(name);
+    EXPECT_THAT(cri().Call(&Image::RemoveImage, request, kPatience), IsOk());
+  }
+}
+
 void NodeTest::TearDown() {
   if (node_ == nullptr) return;
+  RemoveImported();
   if (baseline_) {
     EXPECT_EQ(AwaitSnapshot(node(), *baseline_), "") << "left behind by the test";
   }

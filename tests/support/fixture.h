@@ -28,7 +28,9 @@ class NodeTest : public ::testing::Test {
   Node& node() { return *node_; }
   tools::CriClient& cri() { return node_->cri(); }
   // For tests that change on purpose what a snapshot holds (an image more).
-  void TakeBaseline() { baseline_ = TakeSnapshot(node()); }
+  void TakeBaseline();
+  // One more image, which goes when the test ends. options: of tests/support/make_image.py.
+  void ImportImage(const std::string& name, std::vector<std::string> options);
 
   // --- One call each; the request's usual parts are filled in ---
   cri::RunPodSandboxRequest PodRequest(const std::string& name);
@@ -57,15 +59,22 @@ class NodeTest : public ::testing::Test {
   void RemoveAll();
 
  private:
+  void RemoveImported();
+
   std::optional<Snapshot> baseline_;
   std::unique_ptr<Node> node_;
   std::vector<cri::PodSandboxConfig> pods_;
   std::vector<std::string> pod_ids_;
+  std::vector<std::string> imported_;
 };
 
 // Copied by value, so that temporaries do.
 MATCHER(IsOk, "") {
-  *result_listener << ::testing::PrintToString(arg);
+  if constexpr (requires { arg.status(); }) {
+    *result_listener << arg.status();
+  } else {
+    *result_listener << arg;
+  }
   return arg.ok();
 }
 

@@ -158,7 +158,8 @@ def write_docker(options):
 
 def request(method, url, data=None, headers=None):
     call = urllib.request.Request(url, data=data, method=method, headers=headers or {})
-    return urllib.request.urlopen(call, timeout=60)
+    # Straight there, whatever proxy the environment names.
+    return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(call, timeout=60)
 
 
 def push(options):

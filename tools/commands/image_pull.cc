@@ -109,6 +109,7 @@ int RunImagePull(const Settings& settings, const std::string& name, const PullOp
   if (options.progress) Watch(settings, *reference, ended);
   call.join();
   if (!pulled.ok()) return Fail(pulled.status());
+  if (options.progress) fprintf(stderr, "%s: pulled\n", reference->c_str());
   puts(pulled->image_ref().c_str());
   return 0;
 }

@@ -20,25 +20,12 @@ constexpr absl::string_view kControllers[] = {"cpu.",  "cpuset.", "hugetlb.", "i
 struct Cgroup {
   int root;
   std::string path;
-  base::CgroupMode mode;
   bool v2;
 };
 
-base::CgroupMode Mode(schema::Host::CgroupMode mode) {
-  switch (mode) {
-    case schema::Host::CgroupMode::V1:
-      return base::CgroupMode::kV1;
-    case schema::Host::CgroupMode::HYBRID:
-      return base::CgroupMode::kHybrid;
-    case schema::Host::CgroupMode::V2:
-      break;
-  }
-  return base::CgroupMode::kV2;
-}
-
 absl::StatusOr<Cgroup> Checked(schema::CgroupJob::Reader job, int root) {
-  Cgroup cgroup = {root, job.getPath(), Mode(job.getCgroupMode()), false};
-  cgroup.v2 = cgroup.mode == base::CgroupMode::kV2;
+  const Cgroup cgroup = {root, job.getPath(),
+                         job.getCgroupMode() == schema::Host::CgroupMode::V2};
   const std::string name = job.getOwnName();
   if (!base::IsCleanAbsolutePath(cgroup.path) || cgroup.path == "/") {
     return absl::InvalidArgumentError("cgroup: not a clean path of a cgroup below the root");
@@ -80,13 +67,16 @@ absl::StatusOr<bool> OursEverywhere(const Cgroup& cgroup) {
   return any;
 }
 
+// In each hierarchy for itself: somebody may have made it in one, and this process in the others.
 absl::Status Remove(const Cgroup& cgroup) {
-  BULKHEAD_ASSIGN_OR_RETURN(const bool ours, OursEverywhere(cgroup));
-  if (ours) {
-    BULKHEAD_RETURN_IF_ERROR(base::RemoveCgroup(cgroup.root, cgroup.mode, cgroup.path));
-  }
   BULKHEAD_ASSIGN_OR_RETURN(const auto hierarchies, Hierarchies(cgroup.root, cgroup.v2));
   for (const std::string& hierarchy : hierarchies) {
+    const absl::StatusOr<bool> ours = IsOurs(cgroup.root, hierarchy, cgroup.path);
+    if (!ours.ok() && !absl::IsNotFound(ours.status())) return ours.status();
+    if (ours.ok() && *ours) {
+      BULKHEAD_RETURN_IF_ERROR(
+          base::RemoveCgroupAt(cgroup.root, PlaceOf(hierarchy, cgroup.path)));
+    }
     RemoveEmptyParents(cgroup.root, hierarchy, cgroup.path);
   }
   return absl::OkStatus();

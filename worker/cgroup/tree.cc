@@ -32,10 +32,6 @@ absl::StatusOr<UniqueFd> OpenDirectory(int parent, const std::string& name) {
   return base::OpenAt(parent, name, O_RDONLY | O_DIRECTORY, Resolve::kInRoot);
 }
 
-std::string In(const std::string& hierarchy, absl::string_view path) {
-  return hierarchy.empty() ? std::string(path.substr(1)) : absl::StrCat(hierarchy, path);
-}
-
 absl::StatusOr<std::string> Read(int directory, const char* file) {
   BULKHEAD_ASSIGN_OR_RETURN(const UniqueFd fd,
                             base::OpenAt(directory, file, O_RDONLY, Resolve::kBeneathNoSymlinks));
@@ -97,6 +93,10 @@ absl::StatusOr<bool> MakeOnce(int root, const std::string& hierarchy, const std:
 
 }  // namespace
 
+std::string PlaceOf(const std::string& hierarchy, absl::string_view path) {
+  return hierarchy.empty() ? std::string(path.substr(1)) : absl::StrCat(hierarchy, path);
+}
+
 absl::StatusOr<std::vector<std::string>> Hierarchies(int root, bool v2) {
   if (v2) return std::vector<std::string>{""};
   BULKHEAD_ASSIGN_OR_RETURN(UniqueFd again, OpenDirectory(root, "."));
@@ -124,13 +124,13 @@ absl::StatusOr<bool> MakeCgroup(int root, const std::string& hierarchy, const st
   }
   if (ours.ok()) return ours;
   for (auto name = made.rbegin(); name != made.rend(); ++name) {
-    unlinkat(root, In(hierarchy, *name).c_str(), AT_REMOVEDIR);
+    unlinkat(root, PlaceOf(hierarchy, *name).c_str(), AT_REMOVEDIR);
   }
   return ours;
 }
 
 absl::StatusOr<bool> IsOurs(int root, const std::string& hierarchy, const std::string& path) {
-  BULKHEAD_ASSIGN_OR_RETURN(const UniqueFd fd, OpenDirectory(root, In(hierarchy, path)));
+  BULKHEAD_ASSIGN_OR_RETURN(const UniqueFd fd, OpenDirectory(root, PlaceOf(hierarchy, path)));
   struct stat st;
   if (fstat(fd.get(), &st) != 0) return base::ErrnoStatus("stat cgroup");
   return HasMark(st);
@@ -142,7 +142,7 @@ void RemoveEmptyParents(int root, const std::string& hierarchy, const std::strin
     const absl::StatusOr<bool> ours = IsOurs(root, hierarchy, parent);
     if (!ours.ok() || !*ours) return;
     // Refused where another pod's cgroup is in it.
-    if (unlinkat(root, In(hierarchy, parent).c_str(), AT_REMOVEDIR) != 0) return;
+    if (unlinkat(root, PlaceOf(hierarchy, parent).c_str(), AT_REMOVEDIR) != 0) return;
     parent = parent.substr(0, parent.rfind('/'));
   }
 }

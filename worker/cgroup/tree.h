@@ -11,6 +11,9 @@ namespace bulkhead::cgroup {
 // on, one a v1 hierarchy.
 absl::StatusOr<std::vector<std::string>> Hierarchies(int root, bool v2);
 
+// Where the cgroup is below the root.
+std::string PlaceOf(const std::string& hierarchy, absl::string_view path);
+
 // Makes the cgroup at path ("/a/b") in one hierarchy and what is missing above it, each with our
 // mark, and enables the hierarchy's controllers for it. True: it is ours, made now or earlier.
 // After an error nothing new is left.

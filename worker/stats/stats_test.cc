@@ -37,6 +37,8 @@ class Busy {
         base::WriteKernelFile(root_.get(), absl::StrCat(place, "/", file), "0").IgnoreError();
       }
     }
+    const sigset_t start = StartSignal();
+    sigprocmask(SIG_BLOCK, &start, nullptr);
     child_ = fork();
     if (child_ == 0) Work();
     for (const std::string& place : base::CgroupDirectories(mode, path_)) {
@@ -57,9 +59,17 @@ class Busy {
   const std::string& path() const { return path_; }
 
  private:
+  // Blocked before the fork, so that none is too early.
+  static sigset_t StartSignal() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    return set;
+  }
   [[noreturn]] static void Work() {
-    signal(SIGUSR1, [](int) {});
-    pause();
+    sigset_t start = StartSignal();
+    int got = 0;
+    sigwait(&start, &got);
     std::string memory(8 << 20, 'x');
     for (size_t i = 0;; i = (i + 1) % memory.size()) {
       memory[i]++;

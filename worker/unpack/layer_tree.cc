@@ -138,6 +138,10 @@ absl::Status LayerTree::MakeWhiteout(int parent, const std::string& leaf) {
   if (mknodat(parent, leaf.c_str(), S_IFCHR, makedev(0, 0)) != 0) {
     return base::ErrnoStatus("make whiteout");
   }
+  // The group is the parent's where that has a set-group-ID bit.
+  if (fchownat(parent, leaf.c_str(), 0, 0, AT_SYMLINK_NOFOLLOW) != 0) {
+    return base::ErrnoStatus("chown whiteout");
+  }
   return absl::OkStatus();
 }
 
