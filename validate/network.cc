@@ -112,7 +112,7 @@ absl::Status ReadMac(schema::PodConfig::Reader pod, absl::string_view key, std::
 
 bool ParseQuantity(absl::string_view text, uint64_t* value) {
   if (text.empty() || text.size() > kMaxQuantityBytes) return false;
-  // SimpleAtod takes words ("inf") and blanks as well.
+  // SimpleAtod takes words ("inf"), blanks and hexadecimal numbers as well.
   if (!absl::ascii_isdigit(text[0]) && text[0] != '.' && text[0] != '+') return false;
   double factor = 1;
   for (const Suffix& suffix : kSuffixes) {
@@ -123,6 +123,7 @@ bool ParseQuantity(absl::string_view text, uint64_t* value) {
   }
   double number = 0;
   if (text.empty() || !(absl::ascii_isdigit(text.back()) || text.back() == '.')) return false;
+  if (text.find_first_not_of("0123456789.+-eE") != absl::string_view::npos) return false;
   if (!absl::SimpleAtod(text, &number) || !(number >= 0)) return false;
   number = std::ceil(number * factor);
   if (number > 1e18) return false;
