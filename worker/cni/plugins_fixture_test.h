@@ -171,8 +171,12 @@ class PluginsTest : public testing::Test {
                         R"(","ranges":[[{"subnet":")", subnet,
                         R"("}]],"routes":[{"dst":"0.0.0.0/0"}]})");
   }
+  // It tells its versions, whatever else script does.
   void AddPlugin(const std::string& name, const std::string& script) {
-    std::ofstream(dir_ / "bin" / name) << "#!/bin/sh\n" << script;
+    std::ofstream(dir_ / "bin" / name)
+        << "#!/bin/sh\n"
+        << R"([ $CNI_COMMAND != VERSION ] || exec echo '{"supportedVersions":["1.0.0"]}')" << "\n"
+        << script;
     fs::permissions(dir_ / "bin" / name, fs::perms(0755));
   }
 
