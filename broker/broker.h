@@ -6,6 +6,7 @@
 #include "base/unique_fd.h"
 #include "broker/audit/audit_link.h"
 #include "broker/fiber.h"
+#include "broker/network/network.h"
 #include "broker/operations/stats.h"
 #include "broker/pull.h"
 #include "broker/spawner/spawner_client.h"
@@ -48,6 +49,7 @@ struct Broker {
   OwnDirectories& directories;
   std::string boot_id;   // 16 bytes
   KeyedMutex keys = {};  // orders operations that have no object yet, by what they are about
+  NetworkState network = {};
   PullTable pulls = {};
   Tokens tokens = Tokens();  // of streams
   int layer_pins = 0;

@@ -28,9 +28,9 @@ absl::StatusOr<TaggedFd> ReceiveTaggedFd(int socket) {
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return absl::NotFoundError("none waits");
   if (got <= 0) return absl::UnavailableError("the peer is gone");
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS ||
-      header->cmsg_len != CMSG_LEN(sizeof(int))) {
-    return absl::DataLossError("no descriptor came");
+  if (header == nullptr) return received;
+  if (header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(sizeof(int))) {
+    return absl::DataLossError("something else than a descriptor came");
   }
   int fd = -1;
   memcpy(&fd, CMSG_DATA(header), sizeof(fd));

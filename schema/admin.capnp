@@ -39,6 +39,16 @@ interface Admin {
   exportImage @7 (image :Text, archive :ArchiveFile) -> (status :Common.Status, bytes :UInt64);
   # Writes the image (by id or normalised name) as an OCI layout into the file: regular, empty, open for writing.
   # FAILED_PRECONDITION: its layers were not kept as they came.
+
+  networks @8 () -> (status :Common.Status, ready :Bool, reason :Text, network :Text, file :Text,
+                     attachments :UInt32, owed :UInt32, debts :List(NetworkDebt));
+  # The CNI network of new pods, how many pods are attached, and how many DELs are still to be done; at most 64 of them.
+
+  checkNetworks @9 () -> (status :Common.Status, pods :List(PodNetwork));
+  # CNI CHECK for each ready pod with a network of its own.
+
+  collectNetworkGarbage @10 () -> (status :Common.Status);
+  # CNI GC now.
 }
 
 struct Timeline {
@@ -56,6 +66,23 @@ struct Timeline {
     beginUs @1 :Int64;       # both since the operation began
     endUs @2 :Int64;         # -1: it had not ended when the operation did
   }
+}
+
+struct NetworkDebt {
+  podId @0 :Text;
+  podName @1 :Text;
+  podNamespace @2 :Text;
+  network @3 :Text;
+  failures @4 :UInt32;       # tries of DEL so far
+  lastError @5 :Text;
+  dueSinceNs @6 :Int64;      # wall clock
+}
+
+struct PodNetwork {
+  podId @0 :Text;
+  podName @1 :Text;
+  podNamespace @2 :Text;
+  status @3 :Common.Status;
 }
 
 struct Pull {

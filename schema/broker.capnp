@@ -30,7 +30,8 @@ interface Broker {
   # Stops, removes the pod's containers and all that the pod held. Idempotent; unknown is success.
 
   podSandboxStatus @4 (id :Text) -> (status :Common.Status, pod :P.Pod,
-                                     containers :List(C.Container));
+                                     containers :List(C.Container), networkResult :Data);
+  # networkResult: what the CNI plugins said, as JSON that the cni worker wrote; empty: none. For people.
   listPodSandboxes @5 (filter :P.PodFilter) -> (status :Common.Status, pods :List(P.Pod));
 
   createContainer @6 (podId :Text, config :C.ContainerConfig, pod :P.PodIdentity)
@@ -110,4 +111,7 @@ interface Broker {
   updateContainerResources @28 (id :Text, resources :C.Resources) -> (status :Common.Status);
   # All of it or nothing; 0 and empty: as it is. oomScoreAdj is of the next start. INVALID_ARGUMENT: names the field;
   # FAILED_PRECONDITION: not running, or it uses more memory than it would have.
+
+  updateRuntimeConfig @29 (podCidr :Text) -> (status :Common.Status);
+  # The subnets of the node's pods, separated by commas, at most one of each family; for CNI's ipRanges. Empty: none.
 }

@@ -34,6 +34,13 @@ struct Config {
   imagePolicy @19 :Policy.ImagePolicy;
   keepLayers @20 :Bool;
   # Layers are kept as they came, so that images can be exported.
+  cniPluginTimeoutMs @21 :UInt32;    # of one plugin
+  cniRetryMaxSeconds @22 :UInt32;    # longest pause between tries of a DEL that failed
+  cniIpsAnnotation @23 :Text;        # of a pod: the addresses it wants; empty: no such annotation
+  cniMacAnnotation @24 :Text;        # likewise: its hardware address
+  subordinateFirst @25 :UInt32;
+  subordinateCount @26 :UInt32;
+  # Ids of the node for pods' user namespaces that name no range of their own; count 0: none.
 }
 
 struct Audit {

@@ -44,6 +44,7 @@ struct Mount {
   options @8 :UInt64;
   # What the kernel is told of the mount beyond the above: MOUNT_ATTR_* of validate/mount_options.h, no others.
   selinuxRelabel @9 :Bool;
+  idMapping @10 :P.IdMapping; # the pod's, where owners are to be seen through its user namespace; length 0: as they are
   enum Propagation { private @0; hostToContainer @1; bidirectional @2; }
 }
 
@@ -87,6 +88,7 @@ struct SecurityContext {
   # Kept by a process that is not root, and inheritable with it; a subset of what the container gets.
   selinux @23 :SelinuxLabel;
   apparmorProfile @24 :Text; # name of a profile that the kernel has; empty: none asked for
+  idMapping @25 :P.IdMapping;  # of the pod's user namespace, as the container's request repeats it; length 0: unsaid
 
   struct SelinuxLabel {
     user @0 :Text;

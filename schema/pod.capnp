@@ -37,10 +37,18 @@ struct PodConfig {
   privileged @17 :Bool;
   handler @18 :Text;         # runtime handler; empty: by image, else the default
   userNamespace @19 :NamespaceMode = node;
-  # Only node for now: a pod user namespace is refused.
+  # node or pod.
   overhead @20 :Resources;
   resources @21 :Resources;
   # Of all containers together, without the overhead.
+  idMapping @22 :IdMapping;
+  # Of a pod user namespace, for uids and gids alike; length 0: the runtime chooses a range of the node's.
+}
+
+struct IdMapping {
+  # Ids 0 to length-1 of a user namespace are hostId to hostId+length-1 of the node.
+  hostId @0 :UInt32;
+  length @1 :UInt32;
 }
 
 struct PodIdentity {
@@ -67,14 +75,47 @@ struct Pod {
   createdAtNs @3 :Int64;     # wall clock, ns since 1970
   ips @4 :List(Text);        # the first is the primary; none for host network
   bootId @5 :Data;           # kernel boot id when the sandbox was made; another one now means a reboot
-  cniRecord @6 :Data;
-  # What the unprivileged CNI worker needs to undo the network (its own encoding, opaque here).
-
+  networkName @6 :Text;      # of the CNI network that it is attached to; none for host network
   cgroup @7 :Text;           # path below each hierarchy, or with the systemd driver the slice's name
   overhead @8 :Resources;  # as they are now: an update changes them and leaves config alone
   resources @9 :Resources;
+  idMapping @10 :IdMapping;   # of its user namespace; length 0: the node's
 
   enum State { ready @0; notReady @1; }
+}
+
+struct NetworkAttachment {
+  # One pod on one CNI network: all that DEL needs, whatever has become of the pod, the configuration and the node.
+  # Written before ADD, deleted when DEL is done: in between it is a debt. Also the stored record (state/).
+  podId @0 :Text;            # CNI_CONTAINERID
+  podName @1 :Text;
+  podNamespace @2 :Text;
+  podUid @3 :Text;
+  interface @4 :Text;        # CNI_IFNAME
+  bootId @5 :Data;           # of the boot in which the pod's network namespace was made
+  networkName @6 :Text;
+  configuration @7 :Data;    # the network's list of plugins, as the cni worker's load returned it; opaque to others
+  capabilities @8 :NetworkCapabilities;
+  attempted @9 :UInt16;      # plugins of the chain, from the first, that may have left something
+  result @10 :Data;          # of ADD, as the cni worker returned it; empty: none
+  due @11 :Bool;             # the pod needs the network no longer: DEL is to be done
+  dueSinceNs @12 :Int64;     # wall clock
+  failures @13 :UInt32;      # of DEL, so far
+  lastError @14 :Text;
+}
+
+struct NetworkCapabilities {
+  # What the pod says about each of CNI's well-known capabilities. Empty or 0: nothing.
+  portMappings @0 :List(PortMapping);
+  dnsServers @1 :List(Text);
+  dnsSearches @2 :List(Text);
+  dnsOptions @3 :List(Text);
+  cgroupPath @4 :Text;
+  ingressBitsPerSecond @5 :UInt64;
+  egressBitsPerSecond @6 :UInt64;
+  ips @7 :List(Text);        # addresses with or without prefix length
+  mac @8 :Text;
+  ipRanges @9 :List(Text);   # subnets, one of each family
 }
 
 struct PodFilter {

@@ -55,7 +55,7 @@ absl::Status Listener::Run() {
 bool Listener::TakeBroker() {
   absl::StatusOr<ipc::TaggedFd> came = ipc::ReceiveTaggedFd(control_.get());
   if (absl::IsUnavailable(came.status())) return false;
-  if (came.ok() && came->tag == kNewBroker) broker_ = std::move(came->fd);
+  if (came.ok() && came->tag == kNewBroker && came->fd) broker_ = std::move(came->fd);
   return true;
 }
 

@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/status.h"
+#include "security/policy/plugin_name.h"
+#include "security/policy/pod_ids.h"
 #include "security/policy/sysctl.h"
 #include "validate/container.h"
 #include "validate/text.h"
@@ -33,7 +35,17 @@ absl::Status CheckMetadata(PodConfig::Reader config) {
       CheckName("config.metadata.name", View(config.getName()), kMaxNameBytes));
   BULKHEAD_RETURN_IF_ERROR(
       CheckName("config.metadata.namespace", View(config.getNamespace()), kMaxNameBytes));
-  return CheckName("config.metadata.uid", View(config.getUid()), kMaxNameBytes);
+  BULKHEAD_RETURN_IF_ERROR(CheckName("config.metadata.uid", View(config.getUid()), kMaxNameBytes));
+  if (config.getNetwork() == NamespaceMode::NODE) return absl::OkStatus();
+  // CNI plugins get them in one text, CNI_ARGS.
+  for (const auto& [field, text] :
+       {std::pair("name", config.getName()), std::pair("namespace", config.getNamespace()),
+        std::pair("uid", config.getUid())}) {
+    if (security::IsPlainWord(View(text))) continue;
+    return Refuse(absl::StrCat("config.metadata.", field),
+                  "holds a character that is none of a-z, A-Z, 0-9, '.', '_' and '-'");
+  }
+  return absl::OkStatus();
 }
 
 // Labels of letters, digits and inner hyphens, joined by dots (RFC 1123).
@@ -89,6 +101,15 @@ absl::Status CheckDns(PodConfig::Reader config) {
   return absl::OkStatus();
 }
 
+// Two wishes for one port of the node cannot both come true.
+bool Collide(PortMapping::Reader a, PortMapping::Reader b) {
+  if (a.getHostPort() == 0 || a.getHostPort() != b.getHostPort()) return false;
+  if (a.getProtocol() != b.getProtocol()) return false;
+  const auto any = [](absl::string_view ip) { return ip.empty() || ip == "0.0.0.0" || ip == "::"; };
+  const absl::string_view one = View(a.getHostIp()), other = View(b.getHostIp());
+  return one == other || (any(one) && any(other) && (one.empty() || other.empty()));
+}
+
 absl::Status CheckPortMappings(capnp::List<PortMapping>::Reader mappings) {
   constexpr absl::string_view kField = "config.port_mappings";
   BULKHEAD_RETURN_IF_ERROR(CheckCount(kField, mappings.size(), kMaxPortMappings));
@@ -100,6 +121,11 @@ absl::Status CheckPortMappings(capnp::List<PortMapping>::Reader mappings) {
     }
     if (mapping.getContainerPort() == 0) {
       return Refuse(absl::StrCat(field, ".container_port"), "must be 1 to 65535");
+    }
+    for (size_t earlier = 0; earlier < i; ++earlier) {
+      if (Collide(mappings[static_cast<unsigned>(earlier)], mapping)) {
+        return Refuse(absl::StrCat(field, ".host_port"), "asked for twice");
+      }
     }
     if (mapping.getHostIp().size() != 0) {
       BULKHEAD_RETURN_IF_ERROR(
@@ -134,28 +160,41 @@ absl::Status CheckSysctls(PodConfig::Reader config) {
   return absl::OkStatus();
 }
 
+bool IsPodOrNode(NamespaceMode mode) {
+  return mode == NamespaceMode::POD || mode == NamespaceMode::NODE;
+}
+
+absl::Status CheckUserNamespace(PodConfig::Reader config) {
+  constexpr absl::string_view kField =
+      "config.linux.security_context.namespace_options.userns_options";
+  if (!IsPodOrNode(config.getUserNamespace())) {
+    return Refuse(absl::StrCat(kField, ".mode"), "must be POD or NODE");
+  }
+  const schema::IdMapping::Reader mapping = config.getIdMapping();
+  if (config.getUserNamespace() == NamespaceMode::NODE) {
+    if (mapping.getLength() == 0) return absl::OkStatus();
+    return Refuse(kField, "the node's user namespace has no mappings");
+  }
+  if (config.getPid() == NamespaceMode::POD) {
+    return NotYet(kField, "a user namespace of a pod that shares its PID namespace");
+  }
+  const absl::Status ids = security::CheckPodIds(mapping.getHostId(), mapping.getLength());
+  return ids.ok() ? ids : Refuse(absl::StrCat(kField, ".uids"), ids.message());
+}
+
 // What a pod may share with the node; containers share with the pod.
 absl::Status CheckNamespaces(PodConfig::Reader config) {
   constexpr absl::string_view kField = "config.linux.security_context.namespace_options";
-  const auto pod_or_node = [](NamespaceMode mode) {
-    return mode == NamespaceMode::POD || mode == NamespaceMode::NODE;
-  };
-  if (!pod_or_node(config.getNetwork())) {
+  if (!IsPodOrNode(config.getNetwork())) {
     return Refuse(absl::StrCat(kField, ".network"), "must be POD or NODE");
   }
-  if (!pod_or_node(config.getIpc())) {
+  if (!IsPodOrNode(config.getIpc())) {
     return Refuse(absl::StrCat(kField, ".ipc"), "must be POD or NODE");
   }
-  if (!pod_or_node(config.getPid()) && config.getPid() != NamespaceMode::CONTAINER) {
+  if (!IsPodOrNode(config.getPid()) && config.getPid() != NamespaceMode::CONTAINER) {
     return Refuse(absl::StrCat(kField, ".pid"), "must be POD, CONTAINER or NODE");
   }
-  if (config.getUserNamespace() == NamespaceMode::POD) {
-    return NotYet(absl::StrCat(kField, ".userns_options"), "a user namespace");
-  }
-  if (config.getUserNamespace() != NamespaceMode::NODE) {
-    return Refuse(absl::StrCat(kField, ".userns_options.mode"), "must be POD or NODE");
-  }
-  return absl::OkStatus();
+  return CheckUserNamespace(config);
 }
 
 absl::Status CheckHandler(absl::string_view handler) {

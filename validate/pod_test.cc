@@ -153,6 +153,30 @@ TEST(PodConfig, NamesTheFieldOfEachRefusal) {
        [](auto c) { c.setPid(NamespaceMode::TARGET); }},
       {"config.linux.security_context.namespace_options.userns_options.mode",
        [](auto c) { c.setUserNamespace(NamespaceMode::TARGET); }},
+      {"config.linux.security_context.namespace_options.userns_options",
+       [](auto c) { c.getIdMapping().setLength(1); }},
+      {"config.linux.security_context.namespace_options.userns_options.uids",
+       [](auto c) {
+         c.setPid(NamespaceMode::CONTAINER);
+         c.setUserNamespace(NamespaceMode::POD);
+         c.getIdMapping().setLength(1);  // the node's root
+       }},
+      {"config.linux.security_context.namespace_options.userns_options.uids",
+       [](auto c) {
+         c.setPid(NamespaceMode::CONTAINER);
+         c.setUserNamespace(NamespaceMode::POD);
+         c.getIdMapping().setHostId(1);
+         c.getIdMapping().setLength(0x80000000);  // where layers lie
+       }},
+      {"config.metadata.name", [](auto c) { c.setName("a;K8S_POD_NAME=b"); }},
+      {"config.port_mappings[1].host_port",
+       [](auto c) {
+         auto mappings = c.initPortMappings(2);
+         for (auto mapping : mappings) {
+           mapping.setContainerPort(80);
+           mapping.setHostPort(8080);
+         }
+       }},
       {"runtime_handler", [](auto c) { c.setHandler("a/b"); }},
       {"runtime_handler", [](auto c) { c.setHandler(std::string(64, 'a')); }},
   };
@@ -163,11 +187,22 @@ TEST(PodConfig, NamesTheFieldOfEachRefusal) {
   }
 }
 
-TEST(PodConfig, AUserNamespaceIsForLater) {
-  const absl::Status status = CheckWith([](auto c) { c.setUserNamespace(NamespaceMode::POD); });
-  EXPECT_EQ(absl::StatusCode::kUnimplemented, status.code());
-  EXPECT_EQ(
-      0u, status.message().find("config.linux.security_context.namespace_options.userns_options:"));
+TEST(PodConfig, AUserNamespaceIsTheRuntimesChoiceOrTheRequests) {
+  EXPECT_TRUE(CheckWith([](auto c) {
+                c.setPid(NamespaceMode::CONTAINER);
+                c.setUserNamespace(NamespaceMode::POD);
+              }).ok());
+  EXPECT_TRUE(CheckWith([](auto c) {
+                c.setPid(NamespaceMode::CONTAINER);
+                c.setUserNamespace(NamespaceMode::POD);
+                c.getIdMapping().setHostId(1);
+                c.getIdMapping().setLength(0x7fffffff);
+              }).ok());
+  const absl::Status shared = CheckWith([](auto c) {
+    c.setPid(NamespaceMode::POD);
+    c.setUserNamespace(NamespaceMode::POD);
+  });
+  EXPECT_EQ(absl::StatusCode::kUnimplemented, shared.code()) << shared;
 }
 
 }  // namespace

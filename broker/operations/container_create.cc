@@ -85,7 +85,7 @@ absl::StatusOr<Crew> GatherCrew(Fiber& fiber, Broker& broker) {
 }
 
 absl::Status MountParts(Fiber& fiber, Broker& broker, Worker& worker,
-                        const ContainerObject& container, Parts* parts) {
+                        const ContainerObject& container, schema::Pod::Reader pod, Parts* parts) {
   auto record = container.record.read();
   size_t mounts =
       CountMounts(record.getConfig(), parts->node.cdi.read(), parts->own_volumes.size());
@@ -93,6 +93,10 @@ absl::Status MountParts(Fiber& fiber, Broker& broker, Worker& worker,
   auto job = message.initRoot<schema::MountJob>();
   job.setContainerId(container.id);
   job.setLayers(record.getLayers());
+  if (pod.getIdMapping().getLength() > 0) {
+    job.setPodId(pod.getId());
+    job.setIdMapping(pod.getIdMapping());
+  }
   FillMounts(record, parts->node.cdi.read(), parts->own_volumes.size(), job);
   const std::vector<int> shared = ShareLayerMounts(broker, mounts, job);
   BULKHEAD_RETURN_IF_ERROR(worker.Give(fiber, message, shared));
@@ -198,7 +202,8 @@ absl::Status BuildContainer(Fiber& fiber, Broker& broker, const PodObject& pod,
                             Parts parts) {
   auto config = container->record.read().getConfig();
   BULKHEAD_ASSIGN_OR_RETURN(Crew crew, GatherCrew(fiber, broker));
-  BULKHEAD_RETURN_IF_ERROR(MountParts(fiber, broker, *crew.mount, *container, &parts));
+  BULKHEAD_RETURN_IF_ERROR(
+      MountParts(fiber, broker, *crew.mount, *container, pod.record.read(), &parts));
   BULKHEAD_RETURN_IF_ERROR(ResolveUser(fiber, *crew.user, config, image, &parts));
   BULKHEAD_RETURN_IF_ERROR(FillOwnVolumes(fiber, broker, parts));
   ContainerInputs inputs = {.container_id = container->id,
@@ -232,6 +237,7 @@ absl::StatusOr<std::string> CreateContainer(Fiber& fiber, Broker& broker, const 
     return absl::FailedPreconditionError(absl::StrCat("pod sandbox ", pod->id, ": is not ready"));
   }
   BULKHEAD_RETURN_IF_ERROR(CheckIdentity(pod->record.read().getConfig(), meant));
+  BULKHEAD_RETURN_IF_ERROR(CheckMappings(pod->record.read(), config));
   if (ContainerPtr existing = broker.state.FindContainerByKey(ContainerKey(pod->id, config))) {
     return JoinExisting(existing, config);
   }

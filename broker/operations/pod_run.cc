@@ -3,15 +3,17 @@
 #include "base/status.h"
 #include "broker/monitor/init_link.h"
 #include "broker/monitor/monitor_link.h"
-#include "broker/operations/network.h"
+#include "broker/network/network.h"
 #include "broker/operations/pod.h"
 #include "broker/operations/pod_cgroup.h"
 #include "broker/plan/container_spec.h"
 #include "broker/plan/pod_cgroup.h"
+#include "broker/plan/pod_ids.h"
 #include "broker/plan/runtime_choice.h"
 #include "broker/spawner/worker.h"
 #include "schema/worker/init.capnp.h"
 #include "schema/worker/sandbox.capnp.h"
+#include "validate/network.h"
 #include "validate/pod.h"
 
 namespace bulkhead::broker {
@@ -49,7 +51,8 @@ absl::StatusOr<PodPtr> NewPod(Broker& broker, schema::PodConfig::Reader config) 
   return pod;
 }
 
-absl::Status MakeNamespaces(Fiber& fiber, Broker& broker, const PodObject& pod) {
+absl::StatusOr<std::unique_ptr<Worker>> StartSandbox(Fiber& fiber, Broker& broker,
+                                                     const PodObject& pod) {
   auto config = pod.record.read().getConfig();
   bool own_network = config.getNetwork() != schema::NamespaceMode::NODE;
   capnp::MallocMessageBuilder message;
@@ -61,13 +64,12 @@ absl::Status MakeNamespaces(Fiber& fiber, Broker& broker, const PodObject& pod) 
   make.setNewIpc(config.getIpc() != schema::NamespaceMode::NODE);
   make.setHostname(config.getHostname());
   make.setShmBytes(kShmBytes);
+  make.setIdMapping(pod.record.read().getIdMapping());
   make.setSysctls(config.getSysctls());
   make.setDnsServers(config.getDnsServers());
   make.setDnsSearches(config.getDnsSearches());
   make.setDnsOptions(config.getDnsOptions());
-  BULKHEAD_ASSIGN_OR_RETURN(
-      auto worker, Worker::Start(fiber, broker.spawner, security::Kind::kSandbox, message));
-  return worker->Finish<schema::SandboxResult>(fiber);
+  return Worker::Start(fiber, broker.spawner, security::Kind::kSandbox, message);
 }
 
 // The process that holds a shared PID namespace together.
@@ -84,18 +86,43 @@ absl::Status StartInit(Fiber& fiber, Broker& broker, PodObject& pod) {
   return absl::OkStatus();
 }
 
+// The namespaces, and meanwhile what a CNI network needs before its plugins can run.
+absl::StatusOr<std::unique_ptr<PreparedAttachment>> MakeSandbox(Fiber& fiber, Broker& broker,
+                                                                PodObject& pod) {
+  BULKHEAD_ASSIGN_OR_RETURN(auto sandbox, StartSandbox(fiber, broker, pod));
+  std::unique_ptr<PreparedAttachment> prepared;
+  if (pod.record.read().getConfig().getNetwork() != schema::NamespaceMode::NODE) {
+    absl::StatusOr<std::unique_ptr<PreparedAttachment>> tried =
+        PrepareAttachment(fiber, broker, pod);
+    if (!tried.ok()) {
+      sandbox->Finish<schema::SandboxResult>(fiber).IgnoreError();
+      return tried.status();
+    }
+    prepared = *std::move(tried);
+  }
+  absl::Status made = sandbox->Finish<schema::SandboxResult>(fiber);
+  if (made.ok()) return prepared;
+  if (prepared != nullptr) AbandonAttachment(broker, *prepared);
+  return made;
+}
+
 absl::Status BuildPod(Fiber& fiber, Broker& broker, const PodPtr& pod) {
   PodCgroupMaking cgroup;
   BULKHEAD_RETURN_IF_ERROR(cgroup.Begin(fiber, broker, *pod));
-  const absl::Status namespaces = MakeNamespaces(fiber, broker, *pod);
+  absl::StatusOr<std::unique_ptr<PreparedAttachment>> made = MakeSandbox(fiber, broker, *pod);
   // Awaited even so: what it makes after the undo would stay.
-  BULKHEAD_RETURN_IF_ERROR(cgroup.Finish(fiber, broker, *pod));
-  BULKHEAD_RETURN_IF_ERROR(namespaces);
+  absl::Status limited = cgroup.Finish(fiber, broker, *pod);
+  BULKHEAD_RETURN_IF_ERROR(made.status());
+  std::unique_ptr<PreparedAttachment> attachment = *std::move(made);
+  if (!limited.ok() && attachment != nullptr) AbandonAttachment(broker, *attachment);
+  BULKHEAD_RETURN_IF_ERROR(limited);
   if (pod->record.read().getConfig().getPid() == schema::NamespaceMode::POD) {
-    BULKHEAD_RETURN_IF_ERROR(StartInit(fiber, broker, *pod));
+    absl::Status started = StartInit(fiber, broker, *pod);
+    if (!started.ok() && attachment != nullptr) AbandonAttachment(broker, *attachment);
+    BULKHEAD_RETURN_IF_ERROR(started);
   }
-  if (pod->record.read().getConfig().getNetwork() != schema::NamespaceMode::NODE) {
-    BULKHEAD_RETURN_IF_ERROR(AddNetwork(fiber, broker, *pod));
+  if (attachment != nullptr) {
+    BULKHEAD_RETURN_IF_ERROR(AttachPod(fiber, broker, *pod, *attachment));
   }
   pod->record.edit().setState(schema::Pod::State::READY);
   pod->phase = Phase::kActive;
@@ -108,12 +135,23 @@ absl::StatusOr<std::string> RunPod(Fiber& fiber, Broker& broker, schema::PodConf
   BULKHEAD_RETURN_IF_ERROR(validate::CheckPodConfig(config));
   std::string key = PodKey(config);
   auto ordered = broker.keys.Acquire(fiber, key);
-  if (PodPtr existing = broker.state.FindPodByKey(key)) return JoinExisting(existing, config);
+  if (PodPtr existing = broker.state.FindPodByKey(key)) {
+    if (existing->phase != Phase::kRemoving) return JoinExisting(existing, config);
+    // One that failed, and could not be undone then.
+    auto held = existing->mutex.Acquire(fiber);
+    if (existing->phase != Phase::kGone) {
+      BULKHEAD_RETURN_IF_ERROR(DestroyPod(fiber, broker, existing));
+    }
+  }
+  BULKHEAD_RETURN_IF_ERROR(validate::ReadNetworkWishes(config, broker.config).status());
   if (config.getHandler().size() > 0) {
     BULKHEAD_RETURN_IF_ERROR(CheckHandler(broker.config, config.getHandler().cStr()));
   }
 
   BULKHEAD_ASSIGN_OR_RETURN(PodPtr pod, NewPod(broker, config));
+  // Until the row is saved nobody else looks for a range: nothing in between waits, as nobody else
+  // has this pod's mutex.
+  BULKHEAD_RETURN_IF_ERROR(ChooseIds(broker.config, broker.state, pod->record.edit()));
   auto held = pod->mutex.Acquire(fiber);
   BULKHEAD_RETURN_IF_ERROR(broker.state.Save(pod));
   absl::Status built = BuildPod(fiber, broker, pod);

@@ -1,8 +1,8 @@
 #include "base/status.h"
 #include "broker/monitor/init_link.h"
 #include "broker/monitor/monitor_link.h"
+#include "broker/network/network.h"
 #include "broker/operations/container.h"
-#include "broker/operations/network.h"
 #include "broker/operations/pod.h"
 #include "broker/operations/pod_cgroup.h"
 #include "broker/spawner/worker.h"
@@ -20,14 +20,6 @@ absl::Status RemoveNamespaces(Fiber& fiber, Broker& broker, const std::string& p
   BULKHEAD_ASSIGN_OR_RETURN(
       auto worker, Worker::Start(fiber, broker.spawner, security::Kind::kSandbox, message));
   return worker->Finish<schema::SandboxResult>(fiber);
-}
-
-// A network that cannot be undone must not keep a pod for ever: what is left is said aloud.
-void GiveUpNetwork(Fiber& fiber, Broker& broker, const PodPtr& pod) {
-  absl::Status deleted = DeleteNetwork(fiber, broker, *pod);
-  if (deleted.ok()) return;
-  base::Log(base::Severity::kError, "a removed pod's network could not be undone",
-            {{"pod", pod->id}, {"why", deleted.message()}});
 }
 
 // Ends a shared PID namespace. After a restart of the broker the link may have to be found again.
@@ -51,8 +43,7 @@ absl::Status StopHeld(Fiber& fiber, Broker& broker, const PodPtr& pod) {
     pod->record.edit().setState(schema::Pod::State::NOT_READY);
     BULKHEAD_RETURN_IF_ERROR(broker.state.Save(pod));
   }
-  BULKHEAD_RETURN_IF_ERROR(DeleteNetwork(fiber, broker, *pod));
-  BULKHEAD_RETURN_IF_ERROR(broker.state.Save(pod));
+  BULKHEAD_RETURN_IF_ERROR(DetachPod(fiber, broker, pod->id));
   return RemoveNamespaces(fiber, broker, pod->id);
 }
 
@@ -86,7 +77,7 @@ absl::Status DestroyPod(Fiber& fiber, Broker& broker, const PodPtr& pod) {
     BULKHEAD_RETURN_IF_ERROR(DestroyContainer(fiber, broker, container));
   }
   EndInit(fiber, *pod);
-  GiveUpNetwork(fiber, broker, pod);
+  BULKHEAD_RETURN_IF_ERROR(DetachPod(fiber, broker, pod->id));
   PodCgroupRemoving cgroup;
   BULKHEAD_RETURN_IF_ERROR(cgroup.Begin(fiber, broker, *pod));
   BULKHEAD_RETURN_IF_ERROR(RemoveNamespaces(fiber, broker, pod->id));

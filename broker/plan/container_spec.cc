@@ -27,6 +27,7 @@ absl::Status PlanNamespaces(const ContainerInputs& in,
   out.setIpc(SourceOf(pod.getIpc(), Source::POD));
   // A host-network pod has the node's name, as its peers on that network expect.
   out.setUts(SourceOf(pod.getNetwork(), Source::POD));
+  out.setUser(in.pod.getIdMapping().getLength() > 0 ? Source::POD : Source::HOST);
   switch (security.getPid()) {
     case schema::NamespaceMode::NODE:
       out.setPid(Source::HOST);
@@ -83,7 +84,30 @@ absl::Status PlanMandatoryAccess(const ContainerInputs& in) {
   return absl::FailedPreconditionError(absl::StrCat(kField, "this node's kernel has no AppArmor"));
 }
 
+// A container says nothing, or what its pod said.
+absl::Status CheckMapping(absl::string_view field, schema::IdMapping::Reader asked,
+                          schema::IdMapping::Reader pod) {
+  if (asked.getLength() == 0) return absl::OkStatus();
+  if (asked.getHostId() == pod.getHostId() && asked.getLength() == pod.getLength()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(field, ": not that of the pod's user namespace"));
+}
+
 }  // namespace
+
+absl::Status CheckMappings(schema::Pod::Reader pod_record, schema::ContainerConfig::Reader config) {
+  auto pod = pod_record.getIdMapping();
+  BULKHEAD_RETURN_IF_ERROR(
+      CheckMapping("config.linux.security_context.namespace_options.userns_options.uids",
+                   config.getSecurity().getIdMapping(), pod));
+  auto mounts = config.getMounts();
+  for (unsigned i = 0; i < mounts.size(); ++i) {
+    BULKHEAD_RETURN_IF_ERROR(CheckMapping(absl::StrCat("config.mounts[", i, "].uidMappings"),
+                                          mounts[i].getIdMapping(), pod));
+  }
+  return absl::OkStatus();
+}
 
 std::string PlanCgroup(schema::Pod::Reader pod, absl::string_view container_id) {
   absl::string_view parent = pod.getCgroup().cStr();
@@ -96,6 +120,7 @@ absl::Status PlanContainer(const ContainerInputs& in, schema::ContainerSpec::Bui
   BULKHEAD_RETURN_IF_ERROR(PlanProcess(in, out.initProcess()));
   BULKHEAD_RETURN_IF_ERROR(PlanNamespaces(in, out.initNamespaces()));
   BULKHEAD_RETURN_IF_ERROR(PlanMandatoryAccess(in));
+  out.setIdMapping(in.pod.getIdMapping());
   PlanMounts(in.config, in.cdi, in.own_volumes, out);
   out.setReadOnlyRootfs(security.getReadonlyRootfs());
   out.setCgroup(PlanCgroup(in.pod, in.container_id));

@@ -32,6 +32,10 @@ struct ContainerInputs {
 // cannot give it.
 absl::Status PlanContainer(const ContainerInputs& in, schema::ContainerSpec::Builder out);
 
+// Whether the container names no other user namespace than its pod's. INVALID_ARGUMENT names the
+// field.
+absl::Status CheckMappings(schema::Pod::Reader pod, schema::ContainerConfig::Reader config);
+
 // What the container may do, before the launch worker takes away what the node itself lacks: the defaults, what is
 // added, less what is dropped.
 uint64_t PlanCapabilities(schema::SecurityContext::Reader context);

@@ -79,6 +79,7 @@ void FillMounts(schema::Container::Reader record, schema::CdiEdits::Reader cdi, 
     volume.setHostPath(mount.getHostPath());
     volume.setReadOnly(mount.getReadonly());
     volume.setRecursiveReadOnly(mount.getRecursiveReadOnly());
+    volume.setIdMapped(mount.getIdMapping().getLength() > 0);
     volume.setRecursive(true);
     volume.setOptions(mount.getOptions());
   }

@@ -6,6 +6,7 @@
 #include "base/ids.h"
 #include "base/status.h"
 #include "broker/monitor/init_link.h"
+#include "broker/network/network.h"
 #include "broker/operations/container.h"
 #include "broker/operations/image.h"
 #include "broker/operations/layer.h"
@@ -139,6 +140,28 @@ void RecoverPod(Fiber& fiber, Broker& broker, const PodPtr& pod) {
   }
 }
 
+// What no pod needs any longer is due: nobody will stop a pod that is gone, and with a reboot every
+// network went.
+void RecoverNetworks(Broker& broker) {
+  for (const auto& [id, attachment] : broker.state.attachments()) {
+    auto record = attachment->record.edit();
+    if (record.getDue()) continue;
+    auto pod = broker.state.pods().find(id);
+    bool gone = pod == broker.state.pods().end() ||
+                pod->second->record.read().getState() != schema::Pod::State::READY;
+    if (!gone && FromThisBoot(broker, record.getBootId().asReader())) continue;
+    record.setDue(true);
+    record.setDueSinceNs(WallClockNs());
+    Report("network", id, broker.state.Save(attachment, Durability::kProcess));
+  }
+  broker.loop.Stay([&broker](Fiber& fiber) { PayDebts(fiber, broker); });
+  broker.loop.Detach([&broker](Fiber& fiber) {
+    absl::Status collected = CollectNetworkGarbage(fiber, broker);
+    // Without a configuration there is nothing to ask.
+    if (!absl::IsFailedPrecondition(collected)) Report("network garbage", "", collected);
+  });
+}
+
 }  // namespace
 
 void Recover(Fiber& fiber, Broker& broker) {
@@ -153,6 +176,7 @@ void Recover(Fiber& fiber, Broker& broker) {
   ClearLayers(fiber, broker);
   WriteBack(broker);
   Report("blobs", "", CollectBlobs(broker));
+  RecoverNetworks(broker);
 }
 
 }  // namespace bulkhead::broker

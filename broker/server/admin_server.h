@@ -12,6 +12,9 @@ class AdminServer final : public schema::Admin::Server {
 
   kj::Promise<void> importImage(ImportImageContext context) override;
   kj::Promise<void> status(StatusContext context) override;
+  kj::Promise<void> networks(NetworksContext context) override;
+  kj::Promise<void> checkNetworks(CheckNetworksContext context) override;
+  kj::Promise<void> collectNetworkGarbage(CollectNetworkGarbageContext context) override;
   kj::Promise<void> stopAll(StopAllContext context) override;
   kj::Promise<void> timelines(TimelinesContext context) override;
   kj::Promise<void> pulls(PullsContext context) override;

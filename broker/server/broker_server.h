@@ -16,6 +16,7 @@ class BrokerServer final : public schema::Broker::Server {
   ~BrokerServer();
 
   kj::Promise<void> status(StatusContext context) override;
+  kj::Promise<void> updateRuntimeConfig(UpdateRuntimeConfigContext context) override;
   kj::Promise<void> runPodSandbox(RunPodSandboxContext context) override;
   kj::Promise<void> stopPodSandbox(StopPodSandboxContext context) override;
   kj::Promise<void> removePodSandbox(RemovePodSandboxContext context) override;

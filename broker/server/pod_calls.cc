@@ -1,5 +1,5 @@
 #include "broker/audit/operation.h"
-#include "broker/operations/network.h"
+#include "broker/network/network.h"
 #include "broker/operations/pod.h"
 #include "broker/operations/pod_cgroup.h"
 #include "broker/plan/container_spec.h"
@@ -7,11 +7,13 @@
 #include "broker/server/answer.h"
 #include "broker/server/broker_server.h"
 #include "broker/server/filter.h"
+#include "validate/network.h"
+#include "validate/text.h"
 
 namespace bulkhead::broker {
 namespace {
 
-struct NetworkState {
+struct Readiness {
   absl::Status status;  // an error is an answer here, not a failed call
 };
 
@@ -20,10 +22,10 @@ struct NetworkState {
 kj::Promise<void> BrokerServer::status(StatusContext context) {
   return Answer(
       broker_.loop, context,
-      [this](Fiber& fiber) -> absl::StatusOr<NetworkState> {
-        return NetworkState{CheckNetwork(fiber, broker_)};
+      [this](Fiber& fiber) -> absl::StatusOr<Readiness> {
+        return Readiness{NetworkReadiness(fiber, broker_)};
       },
-      [this](auto results, const NetworkState& state) {
+      [this](auto results, const Readiness& state) {
         const absl::Status& network = state.status;
         absl::Status runtime = broker_.spawner.connected()
                                    ? CheckHandler(broker_.config, "")
@@ -33,6 +35,14 @@ kj::Promise<void> BrokerServer::status(StatusContext context) {
         results.setNetworkReady(network.ok());
         results.setNetworkReason(std::string(network.message()));
       });
+}
+
+kj::Promise<void> BrokerServer::updateRuntimeConfig(UpdateRuntimeConfigContext context) {
+  auto subnets = validate::ReadPodCidr("runtime_config.network_config.pod_cidr",
+                                       validate::View(context.getParams().getPodCidr()));
+  ipc::WriteStatus(subnets.ok() ? SetPodRanges(broker_, *subnets) : subnets.status(),
+                   context.getResults().initStatus());
+  return kj::READY_NOW;
 }
 
 kj::Promise<void> BrokerServer::runPodSandbox(RunPodSandboxContext context) {
@@ -82,6 +92,9 @@ kj::Promise<void> BrokerServer::podSandboxStatus(PodSandboxStatusContext context
   ipc::WriteStatus(pod.status(), results.initStatus());
   if (!pod.ok()) return kj::READY_NOW;
   results.setPod((*pod)->record.read());
+  if (AttachmentPtr attachment = broker_.state.FindAttachment((*pod)->id)) {
+    results.setNetworkResult(attachment->record.read().getResult());
+  }
   auto containers = broker_.state.ContainersOf((*pod)->id);
   auto list = results.initContainers(containers.size());
   for (size_t i = 0; i < containers.size(); ++i) {

@@ -18,6 +18,7 @@ constexpr size_t kMaxAnswerBytes = 34 << 20;
 constexpr size_t kFlowLimitWords = (2 << 20) / sizeof(capnp::word);
 constexpr int kMaxAdmins = 8;
 constexpr char kNewFrontend = 'F';
+constexpr char kNetworkChanged = 'N';
 constexpr char kNewStreaming = 'S';
 
 capnp::ReaderOptions RequestOptions() {
@@ -80,6 +81,11 @@ void ServeSupervisor(Fiber& fiber, Broker& broker, int control) {
     absl::StatusOr<ipc::TaggedFd> came = ipc::ReceiveTaggedFd(control);
     if (absl::IsNotFound(came.status())) continue;
     if (!came.ok()) return;
+    if (came->tag == kNetworkChanged) {
+      NoteConfigurationChange(broker);
+      continue;
+    }
+    if (!came->fd) return;
     if (came->tag == kNewStreaming) {
       broker.loop.Stay([&broker, daemon = std::move(came->fd)](Fiber& streams) mutable {
         ServeStreams(streams, broker, std::move(daemon));

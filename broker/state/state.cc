@@ -13,11 +13,6 @@ namespace {
 
 constexpr char kDigestPrefix[] = "sha256:";
 
-void ReportBadRow(absl::string_view table, const Row& row, const absl::Status& why) {
-  base::Log(base::Severity::kError, "a stored record cannot be read",
-            {{"table", table}, {"id", row.id}, {"why", why.message()}});
-}
-
 // An exact id, else the only one that begins with it.
 template <typename Map>
 absl::StatusOr<typename Map::mapped_type> FindByPrefix(absl::string_view what, const Map& objects,
@@ -116,7 +111,8 @@ absl::Status State::LoadAll() {
     layer.seal = row.extra;
     layers_[row.id] = layer;
   }
-  return LoadPulls();
+  BULKHEAD_RETURN_IF_ERROR(LoadPulls());
+  return LoadNetworks();
 }
 
 absl::Status State::LoadPulls() {

@@ -75,6 +75,15 @@ struct PullLease {
   std::set<std::string> digests;  // hex, of blobs and of layers
 };
 
+// A pod's network, from before ADD until DEL is done: it may outlive the pod. By the pod's id.
+struct AttachmentObject {
+  std::string pod_id;
+  Record<schema::NetworkAttachment> record;
+  bool paying = false;                         // a DEL is under way
+  absl::Time next_try = absl::InfinitePast();  // of DEL, where it is due
+};
+using AttachmentPtr = std::shared_ptr<AttachmentObject>;
+
 class State {
  public:
   // Reads everything. A row that cannot be read is reported, kept and skipped: it costs itself
@@ -84,11 +93,15 @@ class State {
   // Writes the object's row, then remembers it.
   absl::Status Save(const PodPtr& pod);
   absl::Status Save(const ContainerPtr& container);
+  absl::Status Save(const AttachmentPtr& attachment, Durability durability);
+  // Small things that are not objects, by name.
+  absl::Status SaveSetting(const std::string& name, const std::string& value);
   absl::Status SaveImage(Record<schema::Image> image);
   absl::Status SaveLayer(const std::string& diff_id_hex, LayerObject layer);
   // Forgets the object and its row.
   absl::Status Forget(const PodPtr& pod);
   absl::Status Forget(const ContainerPtr& container);
+  absl::Status Forget(const AttachmentPtr& attachment);
   absl::Status ForgetImage(const std::string& id);
   absl::Status ForgetLayer(const std::string& diff_id_hex);
   absl::Status SavePull(const std::string& name, PullLease lease);
@@ -114,6 +127,11 @@ class State {
   std::vector<ContainerPtr> ContainersOf(absl::string_view pod_id) const;
   const std::map<std::string, PodPtr>& pods() const { return pods_; }
   const std::map<std::string, ContainerPtr>& containers() const { return containers_; }
+  // Null where the pod has none.
+  AttachmentPtr FindAttachment(absl::string_view pod_id) const;
+  const std::map<std::string, AttachmentPtr>& attachments() const { return attachments_; }
+  // Empty where it was never saved.
+  std::string Setting(const std::string& name) const;
   const std::map<std::string, Record<schema::Image>>& images() const { return images_; }
   const std::map<std::string, LayerObject>& layers() const { return layers_; }
   const std::map<std::string, PullLease>& pulls() const { return pulls_; }
@@ -126,6 +144,7 @@ class State {
   void Observe(PodObject& pod);
   void Observe(ContainerObject& container);
   absl::Status LoadPulls();
+  absl::Status LoadNetworks();
 
   std::unique_ptr<Store> store_;
   std::map<std::string, PodPtr> pods_;
@@ -134,6 +153,8 @@ class State {
   std::map<std::string, LayerObject> layers_;
   Events events_;
   std::map<std::string, PullLease> pulls_;
+  std::map<std::string, AttachmentPtr> attachments_;
+  std::map<std::string, std::string> settings_;
 };
 
 // What a retried request is recognised by.

@@ -4,6 +4,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "base/log.h"
 #include "base/status.h"
 
 namespace bulkhead::broker {
@@ -22,6 +23,10 @@ constexpr const char* kCreate = R"sql(
     id TEXT PRIMARY KEY, phase INTEGER NOT NULL, record BLOB NOT NULL, extra BLOB) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS pulls(
     id TEXT PRIMARY KEY, phase INTEGER NOT NULL, record BLOB NOT NULL, extra BLOB) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS attachments(
+    id TEXT PRIMARY KEY, phase INTEGER NOT NULL, record BLOB NOT NULL, extra BLOB) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS settings(
+    id TEXT PRIMARY KEY, phase INTEGER NOT NULL, record BLOB NOT NULL, extra BLOB) WITHOUT ROWID;
 )sql";
 
 const char* Name(Table table) {
@@ -36,6 +41,10 @@ const char* Name(Table table) {
       return "layers";
     case Table::kPulls:
       return "pulls";
+    case Table::kAttachments:
+      return "attachments";
+    case Table::kSettings:
+      return "settings";
   }
   return "";
 }
@@ -137,6 +146,11 @@ absl::Status Store::Delete(Table table, absl::string_view id, Durability durabil
     return Error(absl::StrCat("delete a row of ", Name(table)));
   }
   return absl::OkStatus();
+}
+
+void ReportBadRow(absl::string_view table, const Row& row, const absl::Status& why) {
+  base::Log(base::Severity::kError, "a stored record cannot be read",
+            {{"table", table}, {"id", row.id}, {"why", why.message()}});
 }
 
 absl::StatusOr<std::vector<Row>> Store::Load(Table table) {

@@ -12,13 +12,14 @@ struct sqlite3_stmt;
 
 namespace bulkhead::broker {
 
-enum class Table { kPods, kContainers, kImages, kLayers, kPulls };
+enum class Table { kPods, kContainers, kImages, kLayers, kPulls, kAttachments, kSettings };
 
-// What a row must outlive. Pods and containers end with a power loss anyway; an image must be there after it, once
-// it was said to be.
+// What a row must outlive. Pods and containers end with a power loss anyway; an image must be there
+// after it, once it was said to be.
 enum class Durability { kProcess, kPower };
 
-// One thing. phase says how far an operation on it has come, so that a restart can finish or undo it.
+// One thing. phase says how far an operation on it has come, so that a restart can finish or undo
+// it.
 struct Row {
   std::string id;
   int phase = 0;
@@ -26,10 +27,14 @@ struct Row {
   std::string extra;   // containers: the ContainerSpec that was launched
 };
 
+// Logs a row whose record cannot be read: it costs itself and nothing else.
+void ReportBadRow(absl::string_view table, const Row& row, const absl::Status& why);
+
 // The broker's database: one file, opened by one process.
 class Store {
  public:
-  // Creates the file where it is missing. FAILED_PRECONDITION: written by a newer version. DATA_LOSS: damaged.
+  // Creates the file where it is missing. FAILED_PRECONDITION: written by a newer version.
+  // DATA_LOSS: damaged.
   static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& path);
   ~Store();
   Store(const Store&) = delete;

@@ -131,7 +131,8 @@ void ServeStreams(Fiber& fiber, Broker& broker, base::UniqueFd daemon) {
   while (fiber.waiter().Readable(daemon.get(), base::Deadline::Never()).ok()) {
     absl::StatusOr<ipc::TaggedFd> came = ipc::ReceiveTaggedFd(daemon.get());
     if (absl::IsUnavailable(came.status())) return;
-    if (!came.ok() || came->tag != kNewConnection || *count >= kMostStreams) continue;
+    if (!came.ok() || came->tag != kNewConnection || !came->fd) continue;
+    if (*count >= kMostStreams) continue;
     ++*count;
     broker.loop.Stay([&broker, count, socket = std::move(came->fd)](Fiber& stream) mutable {
       Stream(stream, broker, std::move(socket)).Serve();

@@ -34,7 +34,12 @@ absl::Status ToContainerConfig(const v1::ContainerConfig& in, const StoreNames& 
 absl::Status ToNamespaceMode(absl::string_view field, v1::NamespaceMode in,
                              schema::NamespaceMode* out);
 absl::Status ToUserNamespace(absl::string_view field, const v1::NamespaceOption& in,
-                             schema::NamespaceMode* out);
+                             schema::NamespaceMode* out, schema::IdMapping::Builder mapping);
+using IdMappings = google::protobuf::RepeatedPtrField<v1::IDMapping>;
+// One mapping from id 0 on, for uids and gids alike; none at all: out stays as it is.
+absl::Status ToIdMapping(const std::string& uids_field, const IdMappings& uids,
+                         const std::string& gids_field, const IdMappings& gids,
+                         schema::IdMapping::Builder out);
 void ToResources(const v1::LinuxContainerResources& in, schema::Resources::Builder out);
 absl::Status ToSecurityContext(const v1::LinuxContainerSecurityContext& in,
                                schema::SecurityContext::Builder out);

@@ -53,8 +53,6 @@ absl::Status ToMountOptions(const std::string& field, const v1::Mount& in,
 
 absl::Status ToMount(const std::string& field, const v1::Mount& in, const std::string& image,
                      schema::Mount::Builder out) {
-  if (in.uidmappings_size() > 0) return NotYet(field + ".uidMappings", "an id-mapped mount");
-  if (in.gidmappings_size() > 0) return NotYet(field + ".gidMappings", "an id-mapped mount");
   if (!v1::MountPropagation_IsValid(in.propagation())) {
     return Refuse(field + ".propagation", "unknown");
   }
@@ -69,7 +67,8 @@ absl::Status ToMount(const std::string& field, const v1::Mount& in, const std::s
   out.setPropagation(static_cast<schema::Mount::Propagation>(in.propagation()));
   out.setRecursiveReadOnly(in.recursive_read_only());
   out.setSelinuxRelabel(in.selinux_relabel());
-  return absl::OkStatus();
+  return ToIdMapping(field + ".uidMappings", in.uidmappings(), field + ".gidMappings",
+                     in.gidmappings(), out.initIdMapping());
 }
 
 absl::Status ToDevice(const std::string& field, const v1::Device& in, schema::Device::Builder out) {

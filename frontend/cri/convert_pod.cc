@@ -49,7 +49,14 @@ void FromPodStatus(Pod::Reader in, v1::PodSandboxStatus* out) {
   options->set_network(FromMode(config.getNetwork()));
   options->set_pid(FromMode(config.getPid()));
   options->set_ipc(FromMode(config.getIpc()));
-  options->mutable_userns_options()->set_mode(FromMode(config.getUserNamespace()));
+  v1::UserNamespace* user = options->mutable_userns_options();
+  user->set_mode(FromMode(config.getUserNamespace()));
+  if (in.getIdMapping().getLength() > 0) {
+    for (v1::IDMapping* mapping : {user->add_uids(), user->add_gids()}) {
+      mapping->set_host_id(in.getIdMapping().getHostId());
+      mapping->set_length(in.getIdMapping().getLength());
+    }
+  }
 
   // The node's addresses are not the pod's to report.
   if (config.getNetwork() == NamespaceMode::NODE) return;

@@ -56,7 +56,7 @@ absl::Status ToNamespaces(const v1::NamespaceOption& in, PodConfig::Builder out)
   BULKHEAD_RETURN_IF_ERROR(ToNamespaceMode(field + ".ipc", in.ipc(), &mode));
   out.setIpc(mode);
   if (!in.target_id().empty()) return Refuse(field + ".target_id", "a pod joins no container");
-  BULKHEAD_RETURN_IF_ERROR(ToUserNamespace(field, in, &mode));
+  BULKHEAD_RETURN_IF_ERROR(ToUserNamespace(field, in, &mode, out.initIdMapping()));
   out.setUserNamespace(mode);
   return absl::OkStatus();
 }

@@ -76,10 +76,11 @@ absl::Status ToNamespaces(const v1::NamespaceOption& in, SecurityContext::Builde
   BULKHEAD_RETURN_IF_ERROR(ToNamespaceMode(In("namespace_options.ipc"), in.ipc(), &mode));
   out.setIpc(mode);
   out.setTargetId(Text(in.target_id()));
-  // The container is in its pod's user namespace; a pod that asks for one is refused.
-  BULKHEAD_RETURN_IF_ERROR(ToUserNamespace(In("namespace_options"), in, &mode));
-  if (mode != schema::NamespaceMode::NODE) {
-    return NotYet(In("namespace_options.userns_options"), "a user namespace");
+  // The container is in its pod's user namespace, and may repeat which that is.
+  BULKHEAD_RETURN_IF_ERROR(
+      ToUserNamespace(In("namespace_options"), in, &mode, out.initIdMapping()));
+  if (mode != schema::NamespaceMode::NODE && mode != schema::NamespaceMode::POD) {
+    return Refuse(In("namespace_options.userns_options.mode"), "must be POD or NODE");
   }
   return absl::OkStatus();
 }
@@ -221,8 +222,25 @@ absl::Status ToNamespaceMode(absl::string_view field, v1::NamespaceMode in,
   return absl::OkStatus();
 }
 
+absl::Status ToIdMapping(const std::string& uids_field, const IdMappings& uids,
+                         const std::string& gids_field, const IdMappings& gids,
+                         schema::IdMapping::Builder out) {
+  if (uids.empty() && gids.empty()) return absl::OkStatus();
+  if (uids.size() != 1) return Refuse(uids_field, "must be one mapping");
+  if (gids.size() != 1) return Refuse(gids_field, "must be one mapping");
+  if (uids[0].container_id() != 0) return Refuse(uids_field, "must map id 0 of the container");
+  if (uids[0].length() == 0) return Refuse(uids_field, "has no length");
+  if (gids[0].container_id() != 0 || gids[0].host_id() != uids[0].host_id() ||
+      gids[0].length() != uids[0].length()) {
+    return Refuse(gids_field, "must be the same as that of the uids");
+  }
+  out.setHostId(uids[0].host_id());
+  out.setLength(uids[0].length());
+  return absl::OkStatus();
+}
+
 absl::Status ToUserNamespace(absl::string_view field, const v1::NamespaceOption& in,
-                             schema::NamespaceMode* out) {
+                             schema::NamespaceMode* out, schema::IdMapping::Builder mapping) {
   *out = schema::NamespaceMode::NODE;
   if (!in.has_userns_options()) return absl::OkStatus();
   const v1::UserNamespace& options = in.userns_options();
@@ -231,7 +249,7 @@ absl::Status ToUserNamespace(absl::string_view field, const v1::NamespaceOption&
   if (*out == schema::NamespaceMode::NODE && options.uids_size() + options.gids_size() > 0) {
     return Refuse(name, "the node's user namespace has no mappings");
   }
-  return absl::OkStatus();
+  return ToIdMapping(name + ".uids", options.uids(), name + ".gids", options.gids(), mapping);
 }
 
 absl::Status ToSecurityContext(const v1::LinuxContainerSecurityContext& in,

@@ -171,6 +171,28 @@ void Expect(const absl::Status& status, absl::StatusCode code, const std::string
   EXPECT_EQ(0u, status.message().find(field + ":")) << status;
 }
 
+void Map(v1::UserNamespace* user, uint32_t inside, uint32_t outside, uint32_t length) {
+  for (v1::IDMapping* mapping : {user->add_uids(), user->add_gids()}) {
+    mapping->set_container_id(inside);
+    mapping->set_host_id(outside);
+    mapping->set_length(length);
+  }
+}
+
+TEST(ToPodConfig, TakesAUserNamespace) {
+  v1::PodSandboxConfig in = GoodPod();
+  v1::NamespaceOption* options =
+      in.mutable_linux()->mutable_security_context()->mutable_namespace_options();
+  Map(options->mutable_userns_options(), 0, 100000, 65536);
+  capnp::MallocMessageBuilder message;
+  auto out = message.initRoot<schema::PodConfig>();
+  const absl::Status status = ToPodConfig(in, "", out);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(schema::NamespaceMode::POD, out.getUserNamespace());
+  EXPECT_EQ(100000u, out.getIdMapping().getHostId());
+  EXPECT_EQ(65536u, out.getIdMapping().getLength());
+}
+
 TEST(ToPodConfig, RefusesWhatCannotBeCarried) {
   using Pod = v1::PodSandboxConfig;
   const auto security = [](Pod& c) { return c.mutable_linux()->mutable_security_context(); };
@@ -195,8 +217,24 @@ TEST(ToPodConfig, RefusesWhatCannotBeCarried) {
        [=](Pod& c) { options(c)->set_pid(v1::TARGET); }},
       {kInvalid, "config.linux.security_context.namespace_options.target_id",
        [=](Pod& c) { options(c)->set_target_id("ab"); }},
-      {kLater, "config.linux.security_context.namespace_options.userns_options",
-       [=](Pod& c) { options(c)->mutable_userns_options(); }},
+      {kInvalid, "config.linux.security_context.namespace_options.userns_options.uids",
+       [=](Pod& c) {
+         Map(options(c)->mutable_userns_options(), 0, 100000, 65536);
+         Map(options(c)->mutable_userns_options(), 65536, 200000, 65536);
+       }},
+      {kInvalid, "config.linux.security_context.namespace_options.userns_options.uids",
+       [=](Pod& c) { Map(options(c)->mutable_userns_options(), 1, 100000, 65536); }},
+      {kInvalid, "config.linux.security_context.namespace_options.userns_options.uids",
+       [=](Pod& c) { Map(options(c)->mutable_userns_options(), 0, 0, 65536); }},
+      {kInvalid, "config.linux.security_context.namespace_options.userns_options.uids",
+       [=](Pod& c) { Map(options(c)->mutable_userns_options(), 0, 100000, 0); }},
+      {kInvalid, "config.linux.security_context.namespace_options.userns_options.gids",
+       [=](Pod& c) {
+         Map(options(c)->mutable_userns_options(), 0, 100000, 65536);
+         options(c)->mutable_userns_options()->mutable_gids(0)->set_host_id(200000);
+       }},
+      {kInvalid, "config.linux.security_context.namespace_options.userns_options.mode",
+       [=](Pod& c) { options(c)->mutable_userns_options()->set_mode(v1::TARGET); }},
       {kInvalid, "config.linux.security_context.namespace_options.userns_options",
        [=](Pod& c) {
          options(c)->mutable_userns_options()->set_mode(v1::NODE);
@@ -310,9 +348,9 @@ TEST(ToContainerConfig, RefusesWhatCannotBeCarried) {
        }},
       {kInvalid, "config.mounts[0].image_sub_path",
        [](Container& c) { c.mutable_mounts(0)->set_image_sub_path("x"); }},
-      {kLater, "config.mounts[0].uidMappings",
+      {kInvalid, "config.mounts[0].gidMappings",
        [](Container& c) { c.mutable_mounts(0)->add_uidmappings(); }},
-      {kLater, "config.mounts[0].gidMappings",
+      {kInvalid, "config.mounts[0].uidMappings",
        [](Container& c) { c.mutable_mounts(0)->add_gidmappings(); }},
       {kInvalid, "config.mounts[0].mount_options",
        [](Container& c) { c.mutable_mounts(0)->add_mount_options("rshared"); }},
@@ -370,8 +408,10 @@ TEST(ToContainerConfig, RefusesWhatCannotBeCarried) {
          security(c)->clear_seccomp();
          security(c)->set_seccomp_profile_path("strict");
        }},
-      {kLater, "config.linux.security_context.namespace_options.userns_options",
-       [=](Container& c) { security(c)->mutable_namespace_options()->mutable_userns_options(); }},
+      {kInvalid, "config.linux.security_context.namespace_options.userns_options.mode",
+       [=](Container& c) {
+         security(c)->mutable_namespace_options()->mutable_userns_options()->set_mode(v1::TARGET);
+       }},
       {kInvalid, "config.linux.security_context.masked_paths[1]",
        [=](Container& c) { security(c)->add_masked_paths(""); }},
   };

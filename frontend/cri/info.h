@@ -14,7 +14,8 @@ namespace bulkhead::frontend {
 // Bytes that are not UTF-8 are replaced, since the answer must be.
 std::string InfoText(const nlohmann::json& info);
 
-std::string PodInfo(schema::Pod::Reader pod);
+// network_result: JSON, or empty.
+std::string PodInfo(schema::Pod::Reader pod, capnp::Data::Reader network_result);
 // specification: its config.json, or empty.
 std::string ContainerInfo(schema::Container::Reader container, capnp::Data::Reader specification);
 // The names in it are those that containerd and crictl use: chainID, imageSpec. config, manifest:

@@ -1,4 +1,7 @@
+#include "base/status.h"
+#include "frontend/cri/convert_common.h"
 #include "frontend/cri/rpcs.h"
+#include "validate/network.h"
 
 namespace bulkhead::frontend {
 
@@ -9,10 +12,16 @@ absl::Status RuntimeConfig(const Call& call, const v1::RuntimeConfigRequest&,
   return absl::OkStatus();
 }
 
-// kubelet tells the node's pod CIDR. Nobody here uses it: CNI's configuration holds its own ranges.
-absl::Status UpdateRuntimeConfig(const Call&, const v1::UpdateRuntimeConfigRequest&,
+// kubelet tells the node's pod CIDR, for networks that declare CNI's capability ipRanges.
+absl::Status UpdateRuntimeConfig(const Call& call, const v1::UpdateRuntimeConfigRequest& request,
                                  v1::UpdateRuntimeConfigResponse&) {
-  return absl::OkStatus();
+  if (!request.runtime_config().has_network_config()) return absl::OkStatus();
+  const std::string& cidr = request.runtime_config().network_config().pod_cidr();
+  BULKHEAD_RETURN_IF_ERROR(
+      validate::ReadPodCidr("runtime_config.network_config.pod_cidr", cidr).status());
+  Question<Broker::UpdateRuntimeConfigParams> question;
+  question.params().setPodCidr(Text(cidr));
+  return Ask(call, &Broker::Client::updateRuntimeConfigRequest, question).status();
 }
 
 }  // namespace bulkhead::frontend

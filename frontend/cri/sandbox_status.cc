@@ -19,7 +19,7 @@ absl::Status PodSandboxStatus(const Call& call, const v1::PodSandboxStatusReques
   FromPodStatus(results.getPod(), response.mutable_status());
   if (!request.verbose()) return absl::OkStatus();
 
-  (*response.mutable_info())["info"] = PodInfo(results.getPod());
+  (*response.mutable_info())["info"] = PodInfo(results.getPod(), results.getNetworkResult());
   // These are for kubelets that follow GetContainerEvents, which is not there yet; others do not
   // look.
   for (const auto container : results.getContainers()) {

@@ -23,6 +23,7 @@ void AddHandler(const std::string& name, v1::StatusResponse* response) {
   v1::RuntimeHandler* handler = response->add_runtime_handlers();
   handler->set_name(name);
   handler->mutable_features()->set_recursive_read_only_mounts(true);
+  handler->mutable_features()->set_user_namespaces(true);
 }
 
 std::string Info(const Call& call) {

@@ -37,6 +37,10 @@ class FakeBrokerServer final : public Broker::Server {
     results.setNetworkReason("no CNI configuration");
     return kj::READY_NOW;
   }
+  kj::Promise<void> updateRuntimeConfig(UpdateRuntimeConfigContext context) override {
+    Begin("updateRuntimeConfig", context);
+    return kj::READY_NOW;
+  }
   kj::Promise<void> runPodSandbox(RunPodSandboxContext context) override {
     Begin("runPodSandbox", context).setId(std::string(64, 'a'));
     return kj::READY_NOW;

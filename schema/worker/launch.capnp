@@ -7,6 +7,7 @@ using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("bulkhead::schema");
 using Common = import "/schema/common.capnp";
 using C = import "/schema/container.capnp";
+using P = import "/schema/pod.capnp";
 using Conf = import "/schema/config.capnp";
 using S = import "/schema/seccomp.capnp";
 using Cdi = import "/schema/cdi.capnp";
@@ -95,6 +96,7 @@ struct ContainerSpec {
   cdiDevices @17 :List(Cdi.CdiEdits.DeviceNode);
   hooks @18 :List(Cdi.CdiEdits.Hook);
   # Of CDI, each allowed by the administrator.
+  idMapping @19 :P.IdMapping;  # of the pod's user namespace, where namespaces.user is pod
 
   struct Mount {
     destination @0 :Text;
@@ -110,6 +112,7 @@ struct ContainerSpec {
     ipc @1 :Source;
     uts @2 :Source;
     pid @3 :Source;
+    user @4 :Source;         # host or pod
     enum Source { host @0; pod @1; own @2; target @3; }
     # pid = target: a pidfd of the process whose pid namespace is joined is the last fd.
   }

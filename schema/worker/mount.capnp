@@ -5,6 +5,7 @@
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("bulkhead::schema");
 using Common = import "/schema/common.capnp";
+using P = import "/schema/pod.capnp";
 
 struct MountJob {
   # Layers are directories or EROFS images under <root_dir>/layers, named by their diffID; upper and work
@@ -20,6 +21,9 @@ struct MountJob {
   ownVolumes @7 :UInt16;
   # How many empty directories to make for what the image declares as VOLUME, under
   # <root_dir>/containers/<container id>/volumes.
+  podId @8 :Text;
+  # Not empty: the pod has a user namespace of its own, whose pins give the owners of layers and volumes.
+  idMapping @9 :P.IdMapping;           # of that user namespace
 
   struct Volume {
     hostPath @0 :Text;                 # absolute, clean; resolved with openat2, symlinks allowed, no magic links
@@ -28,6 +32,7 @@ struct MountJob {
     recursive @3 :Bool;                # with the mounts below it
     createDirectory @4 :Bool;          # make the directory where it is missing, as Docker did and kubelet expects
     options @5 :UInt64;                # MOUNT_ATTR_* of validate/mount_options.h, no others
+    idMapped @6 :Bool;                 # seen through the pod's user namespace
   }
 
   struct ImageVolume {

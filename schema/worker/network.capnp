@@ -7,7 +7,7 @@ using Common = import "/schema/common.capnp";
 
 struct NetworkJob {
   # From the broker. One fd: the socket to the cni worker. The network namespace is the pod's pin.
-  podId @0 :Text;
+  podId @0 :Text;            # empty: for no pod, and then only version, gc and status will run
   podName @1 :Text;
   podNamespace @2 :Text;
   podUid @3 :Text;
@@ -25,7 +25,7 @@ struct NetworkRequest {
   plugin @0 :Text;           # [A-Za-z0-9._-]{1,64}, no "." or ".."
   command @1 :Command;
   stdin @2 :Data;            # at most 256 KiB, passed on unread
-  enum Command { add @0; del @1; check @2; version @3; }
+  enum Command { add @0; del @1; check @2; version @3; gc @4; status @5; }
 }
 
 struct NetworkReply {

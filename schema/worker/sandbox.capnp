@@ -7,6 +7,7 @@
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("bulkhead::schema");
 using Common = import "/schema/common.capnp";
+using P = import "/schema/pod.capnp";
 
 struct SandboxJob {
   podId @0 :Text;
@@ -32,6 +33,9 @@ struct SandboxJob {
     dnsSearches @7 :List(Text);
     dnsOptions @8 :List(Text);
     # All empty: the node's resolv.conf is copied.
+    idMapping @9 :P.IdMapping;
+    # length not 0: a new user namespace, which owns the other new ones. Pinned as "user", and beside it "layer-ids",
+    # through which layers are seen (security/layer_ids.h).
   }
 }
 

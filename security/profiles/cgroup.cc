@@ -19,6 +19,7 @@ constexpr const SyscallSet* kSets[] = {&kRuntimeSet, &kSocketSet, &kFileSet, &kT
 constexpr Syscall kSyscalls[] = {
     {SCMP_SYS(mkdirat), "a pod's cgroup and those above it"},
     {SCMP_SYS(unlinkat), "they go when they are empty"},
+    {SCMP_SYS(fchmod), "whose user namespace is a pod's may walk to them"},
     {SCMP_SYS(fstatfs), "which directories are hierarchies of cgroup v1"},
 };
 

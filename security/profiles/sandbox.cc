@@ -3,6 +3,7 @@
 #include <linux/sockios.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include "security/profile.h"
@@ -14,6 +15,8 @@ namespace {
 constexpr Cap kCaps[] = {
     {CAP_SYS_ADMIN, "make namespaces and pin them by mounts"},
     {CAP_NET_ADMIN, "loopback up and net sysctls, in the new network namespace"},
+    {CAP_SETUID, "map the uids of a pod's user namespace"},
+    {CAP_SETGID, "map the gids of a pod's user namespace"},
 };
 constexpr FdRow kFds[] = {
     {3, "control socket to the broker"},
@@ -22,6 +25,12 @@ constexpr FdRow kFds[] = {
 constexpr const SyscallSet* kSets[] = {&kRuntimeSet, &kSocketSet, &kFileSet, &kTreeSet};
 constexpr ArgRule kPodNamespaces[] = {
     {0, kLow32 & ~static_cast<uint64_t>(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS), 0}};
+// A process that shares our descriptors, in a user namespace and whatever else the pod has of its
+// own.
+constexpr ArgRule kPodUserNamespace[] = {
+    {0, kAllBits & ~static_cast<uint64_t>(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS),
+     CLONE_NEWUSER | CLONE_FILES | SIGCHLD}};
+constexpr ArgRule kZero[] = {{0, kLow32, 0}, {1, kLow32, 0}, {2, kLow32, 0}};
 constexpr ArgRule kInetDatagram[] = {{0, kLow32, AF_INET}, {1, 0xf, SOCK_DGRAM}};
 constexpr ArgRule kRouteNetlink[] = {
     {0, kLow32, AF_NETLINK}, {1, 0xf, SOCK_RAW}, {2, kLow32, NETLINK_ROUTE}};
@@ -30,6 +39,10 @@ constexpr ArgRule kGetInterface[] = {{1, kLow32, SIOCGIFFLAGS}};
 constexpr ArgRule kSetInterface[] = {{1, kLow32, SIOCSIFFLAGS}};
 constexpr Syscall kSyscalls[] = {
     {SCMP_SYS(unshare), "the pod's network, ipc and uts namespaces", kPodNamespaces},
+    {SCMP_SYS(clone), "the pod's user namespace, which owns the others", kPodUserNamespace},
+    {SCMP_SYS(setresuid), "become root of the pod's user namespace; outside, no change", kZero},
+    {SCMP_SYS(setresgid), "become root of the pod's user namespace; outside, no change", kZero},
+    {SCMP_SYS(pipe2), "between us and the process in the pod's user namespace"},
     {SCMP_SYS(sethostname), "the pod's host name"},
     {SCMP_SYS(socket), "loopback up", kInetDatagram},
     {SCMP_SYS(socket), "in a pod's network: what asks for its counters", kRouteNetlink},

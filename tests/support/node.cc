@@ -45,7 +45,8 @@ std::string Program(const std::string& name) {
 }
 
 Node::Node(NodeOptions options) : options_(std::move(options)), directory_(MakeDirectory()) {
-  for (const char* name : {"root", "logs", "cni"}) mkdir((directory_ + "/" + name).c_str(), 0711);
+  for (const char* name : {"root", "logs", "cni", "bin"})
+    mkdir((directory_ + "/" + name).c_str(), 0711);
   if (options_.root_tmpfs_bytes > 0) {
     std::string size = absl::StrCat("mode=711,size=", options_.root_tmpfs_bytes);
     mount("tmpfs", root_dir().c_str(), "tmpfs", 0, size.c_str());
@@ -67,20 +68,46 @@ void Node::WriteConfig() {
                                << "\"\nrun_dir = \"" << run_dir()
                                << "\"\n[runtimes.crun]\npath = \"" << options_.runtime
                                << "\"\n[cni]\nconf_dir = \"" << directory_
-                               << "/cni\"\n[registries.\"" << kRegistry
+                               << "/cni\"\nbin_dirs = [\"" << directory_
+                               << "/bin\", \"/usr/lib/cni\"]\n"
+                               << options_.cni_settings << "\n[registries.\"" << kRegistry
                                << "\"]\nendpoints = [{host = \"" << kRegistry
                                << "\", plain_http = true}]\n"
                                << options_.more_config;
   chmod(config_file().c_str(), 0600);
 }
 
-void Node::WriteNetwork() {
-  std::ofstream(directory_ + "/cni/10-test.conflist") << R"({
+void Node::WriteNetwork(const std::string& more, const std::string& subnet) {
+  // Whole or not at all, as careful installers do it.
+  const std::string draft = directory_ + "/draft";
+  std::ofstream(draft) << R"({
   "cniVersion": "1.0.0", "name": "bhtest", "plugins": [
-    {"type": "bridge", "bridge": "bhtest0", "isGateway": true, "ipam": {
-      "type": "host-local", "dataDir": ")" << directory_
-                                                      << R"(/cni-data",
-      "ranges": [[{"subnet": "10.123.45.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]})";
+    {"type": "bridge", "bridge": "bhtest0", "isGateway": true,
+     "forceAddress": true, "ipam": {
+      "type": "host-local", "dataDir": ")"
+                       << directory_ << R"(/cni-data",
+      "ranges": [[{"subnet": ")"
+                       << subnet << R"("}]], "routes": [{"dst": "0.0.0.0/0"}]}})" << more << "]}";
+  std::filesystem::rename(draft, network_file());
+}
+
+void Node::AddPlugin(const std::string& name, const std::string& script) {
+  const std::string draft = directory_ + "/draft", path = directory_ + "/bin/" + name;
+  std::ofstream(draft) << "#!/bin/sh\n" << script;
+  chmod(draft.c_str(), 0755);
+  std::filesystem::rename(draft, path);
+}
+
+std::vector<std::string> Node::Leases() const {
+  std::vector<std::string> leases;
+  std::error_code none;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(directory_ + "/cni-data/bhtest", none)) {
+    const std::string name = entry.path().filename();
+    if (absl::StartsWith(name, "10.")) leases.push_back(name);
+  }
+  std::sort(leases.begin(), leases.end());
+  return leases;
 }
 
 absl::Status Node::StartRegistry() {

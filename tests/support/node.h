@@ -11,8 +11,9 @@
 namespace bulkhead::test {
 
 struct NodeOptions {
-  bool cni = false;       // a bridge network configuration
-  bool registry = false;  // docker-registry at kRegistry
+  bool cni = false;          // a bridge network configuration
+  std::string cni_settings;  // more lines of TOML for [cni]
+  bool registry = false;     // docker-registry at kRegistry
   std::string runtime = "/usr/bin/crun";
   std::string extra_config;  // more lines of TOML, put first
   std::vector<std::string> up_arguments;
@@ -53,6 +54,14 @@ class Node {
 
   // Runs `bulkhead VERB... --config F ...`; words after "--" stay last.
   Output Bulkhead(std::vector<std::string> words, absl::Duration patience = absl::Seconds(60));
+  // A network configuration: a bridge that gives addresses of subnet, then more plugins (",{...}").
+  void WriteNetwork(const std::string& more = "", const std::string& subnet = "10.123.45.0/24");
+  std::string network_file() const { return directory_ + "/cni/10-test.conflist"; }
+  // A CNI plugin of this name: a shell script.
+  void AddPlugin(const std::string& name, const std::string& script);
+  // Addresses that are given out.
+  std::vector<std::string> Leases() const;
+
   // make_image.py with these options, then import. Returns what import said.
   Output Import(const std::string& name, std::vector<std::string> options = {});
   // make_image.py with these options into the registry. name: REPOSITORY:TAG.
@@ -60,7 +69,6 @@ class Node {
 
  private:
   void WriteConfig();
-  void WriteNetwork();
   absl::Status StartRegistry();
 
   NodeOptions options_;

@@ -77,9 +77,15 @@ std::multiset<std::string> Descriptors(const Node& node) {
 std::multiset<std::string> Rows(const Node& node) {
   absl::StatusOr<tools::AdminCounts> counts = tools::AdminStatus(node.admin_socket());
   if (!counts.ok()) return {counts.status().ToString()};
-  return {absl::StrCat("pods ", counts->pods), absl::StrCat("containers ", counts->containers),
-          absl::StrCat("images ", counts->images), absl::StrCat("workers ", counts->workers),
-          absl::StrCat("operations ", counts->operations)};
+  absl::StatusOr<tools::AdminNetworks> networks = tools::AdminNetworkStatus(node.admin_socket());
+  if (!networks.ok()) return {networks.status().ToString()};
+  return {absl::StrCat("pods ", counts->pods),
+          absl::StrCat("containers ", counts->containers),
+          absl::StrCat("images ", counts->images),
+          absl::StrCat("workers ", counts->workers),
+          absl::StrCat("operations ", counts->operations),
+          absl::StrCat("attached pods ", networks->attachments),
+          absl::StrCat("networks owed ", networks->owed)};
 }
 
 // What is below a hierarchy's top and belongs to this test. Other runtimes of the host are at work

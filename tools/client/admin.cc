@@ -206,6 +206,48 @@ absl::StatusOr<std::vector<AdminPull>> AdminPulls(const std::string& socket) {
   return pulls;
 }
 
+absl::StatusOr<AdminNetworks> AdminNetworkStatus(const std::string& socket) {
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd fd, Connect(socket));
+  Session session(std::move(fd));
+  AdminNetworks networks;
+  BULKHEAD_RETURN_IF_ERROR(
+      session.Call(session.admin().networksRequest(), kStatusPatience, [&](auto response) {
+        networks.ready = response.getReady();
+        networks.reason = response.getReason().cStr();
+        networks.network = response.getNetwork().cStr();
+        networks.file = response.getFile().cStr();
+        networks.attachments = response.getAttachments();
+        networks.owed = response.getOwed();
+        for (auto debt : response.getDebts()) {
+          networks.debts.push_back({debt.getPodId().cStr(), debt.getPodName().cStr(),
+                                    debt.getPodNamespace().cStr(), debt.getNetwork().cStr(),
+                                    debt.getLastError().cStr(), debt.getFailures(),
+                                    absl::FromUnixNanos(debt.getDueSinceNs())});
+        }
+      }));
+  return networks;
+}
+
+absl::StatusOr<std::vector<AdminPodNetwork>> AdminCheckNetworks(const std::string& socket) {
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd fd, Connect(socket));
+  Session session(std::move(fd));
+  std::vector<AdminPodNetwork> pods;
+  BULKHEAD_RETURN_IF_ERROR(
+      session.Call(session.admin().checkNetworksRequest(), kStopPatience, [&](auto response) {
+        for (auto pod : response.getPods()) {
+          pods.push_back({pod.getPodId().cStr(), pod.getPodName().cStr(),
+                          pod.getPodNamespace().cStr(), ipc::ReadStatus(pod.getStatus())});
+        }
+      }));
+  return pods;
+}
+
+absl::Status AdminCollectNetworkGarbage(const std::string& socket) {
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd fd, Connect(socket));
+  Session session(std::move(fd));
+  return session.Call(session.admin().collectNetworkGarbageRequest(), kStopPatience, [](auto) {});
+}
+
 absl::Status AdminStopAll(const std::string& socket) {
   BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd fd, Connect(socket));
   Session session(std::move(fd));

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "base/unique_fd.h"
 #include "schema/admin.capnp.h"
 
@@ -71,6 +72,30 @@ absl::StatusOr<AdminCounts> AdminStatus(const std::string& socket);
 absl::Status AdminTimelines(const std::string& socket, const std::string& id,
                             std::function<void(schema::Timeline::Reader)> each);
 absl::StatusOr<std::vector<AdminPull>> AdminPulls(const std::string& socket);
+
+struct AdminNetworks {
+  struct Debt {
+    std::string pod_id, pod_name, pod_namespace, network, last_error;
+    uint32_t failures = 0;
+    absl::Time due_since;
+  };
+  bool ready = false;
+  std::string reason, network, file;
+  uint32_t attachments = 0;
+  uint32_t owed = 0;        // DELs that are still to be done
+  std::vector<Debt> debts;  // the first of them
+};
+absl::StatusOr<AdminNetworks> AdminNetworkStatus(const std::string& socket);
+
+struct AdminPodNetwork {
+  std::string pod_id, pod_name, pod_namespace;
+  absl::Status status;
+};
+// CNI CHECK of each pod with a network of its own.
+absl::StatusOr<std::vector<AdminPodNetwork>> AdminCheckNetworks(const std::string& socket);
+// CNI GC.
+absl::Status AdminCollectNetworkGarbage(const std::string& socket);
+
 absl::Status AdminStopAll(const std::string& socket);
 
 }  // namespace bulkhead::tools

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "tools/args.h"
+#include "tools/client/admin.h"
 #include "tools/config/settings.h"
 
 // The subcommands. Each takes the words behind its name and returns the exit code.
@@ -16,6 +17,7 @@ using Words = absl::Span<char* const>;
 int RunUp(Words words);
 int RunRun(Words words);
 int RunImage(Words words);
+int RunNetwork(Words words);
 int RunStatus(Words words);
 int RunAudit(Words words);
 int RunCheck(Words words);
@@ -30,6 +32,9 @@ struct PullOptions {
   bool password_stdin = false;
 };
 int RunImagePull(const Settings& settings, const std::string& name, const PullOptions& options);
+
+// The network, how many pods are on it, and what is owed to it.
+void PrintNetworks(const AdminNetworks& networks);
 
 inline constexpr int kExitFailure = 1;
 inline constexpr int kExitUsage = 2;

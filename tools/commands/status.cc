@@ -52,6 +52,9 @@ int RunStatus(Words words) {
   if (!pulls.ok()) return Fail(pulls.status());
   printf("pulls: %zu\n", pulls->size());
   for (const AdminPull& pull : *pulls) printf("  %s\n", PullSummary(pull).c_str());
+  absl::StatusOr<AdminNetworks> networks = AdminNetworkStatus(AdminSocket(*settings));
+  if (!networks.ok()) return Fail(networks.status());
+  PrintNetworks(*networks);
   return code;
 }
 

@@ -135,6 +135,7 @@ absl::StatusOr<Supervisor::Parts> PrepareParts(const std::string& config_file,
         base::OpenAt(AT_FDCWD, settings.root_dir + "/audit", O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
                      base::Resolve::kHost));
   }
+  parts.network_dir = settings.cni_conf_dir;
   parts.places = {settings.root_dir, settings.run_dir};
   return parts;
 }

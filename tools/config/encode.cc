@@ -96,6 +96,13 @@ void EncodeConfig(const Settings& settings, const Host& host, const FoundRuntime
   EncodeTexts(settings.cdi_spec_dirs, out.initCdiSpecDirs(settings.cdi_spec_dirs.size()));
   EncodeTexts(settings.cdi_hooks, out.initCdiHooks(settings.cdi_hooks.size()));
   EncodePulls(settings.pulls, out.initPulls());
+  const bool configured = settings.subordinate_count > 0;
+  out.setSubordinateFirst(configured ? settings.subordinate_first : host.subordinate.first);
+  out.setSubordinateCount(configured ? settings.subordinate_count : host.subordinate.count);
+  out.setCniPluginTimeoutMs(settings.cni_plugin_timeout * 1000);
+  out.setCniRetryMaxSeconds(settings.cni_retry_max);
+  out.setCniIpsAnnotation(settings.cni_ips_annotation);
+  out.setCniMacAnnotation(settings.cni_mac_annotation);
   EncodeHost(host, out.initHost());
   EncodeAudit(settings, out.initAudit());
   EncodeLayers(settings.layers, host.erofs_layers.ok(), out.initLayers());

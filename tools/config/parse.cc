@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "tools/config/keys.h"
 #include "tools/config/layers.h"
+#include "tools/config/pods.h"
 #include "tools/config/settings.h"
 #include "tools/config/value.h"
 
@@ -134,15 +135,6 @@ absl::Status ApplyCdi(const Value& value, Settings* settings) {
   return ApplyTable<Settings>(value, kCdiKeys, settings);
 }
 
-constexpr Key<Settings> kCniKeys[] = {
-    {"conf_dir", [](const Value& v, Settings* s) { return v.Path(&s->cni_conf_dir); }},
-    {"bin_dirs", [](const Value& v, Settings* s) { return v.Paths(&s->cni_bin_dirs); }},
-};
-
-absl::Status ApplyCni(const Value& value, Settings* settings) {
-  return ApplyTable<Settings>(value, kCniKeys, settings);
-}
-
 absl::Status ApplyAuditFailure(const Value& value, Settings* settings) {
   std::string text;
   BULKHEAD_RETURN_IF_ERROR(value.Text(&text));
@@ -234,6 +226,7 @@ constexpr Key<Settings> kTopKeys[] = {
     {"default_runtime", [](const Value& v, Settings* s) { return v.Text(&s->default_runtime); }},
     {"runtimes", ApplyRuntimes},
     {"cni", ApplyCni},
+    {"user_namespaces", ApplyUserNamespaces},
     {"registries", ApplyRegistries},
     {"layers", ApplyLayers},
     {"pulls", ApplyPulls},
@@ -276,6 +269,7 @@ absl::Status CheckSettings(const Settings& settings) {
   if (settings.run_dir.size() > kMaxRunDirBytes) {
     return absl::InvalidArgumentError("run_dir: over 80 bytes, too long for socket addresses");
   }
+  BULKHEAD_RETURN_IF_ERROR(CheckUserNamespaces(settings));
   if (settings.streaming.tls_cert.empty() != settings.streaming.tls_key.empty()) {
     return absl::InvalidArgumentError("streaming: tls_cert and tls_key go together");
   }

@@ -74,6 +74,13 @@ struct Settings {
   std::map<std::string, RuntimeSettings> runtimes = {{"crun", {"oci", "/usr/bin/crun"}}};
   std::string cni_conf_dir = "/etc/cni/net.d";
   std::vector<std::string> cni_bin_dirs = {"/opt/cni/bin", "/usr/lib/cni"};
+  // Ids of the node for pods' user namespaces; count 0: those of /etc/subuid.
+  uint32_t subordinate_first = 0;
+  uint32_t subordinate_count = 0;
+  uint32_t cni_plugin_timeout = 30;  // seconds
+  uint32_t cni_retry_max = 300;      // seconds
+  std::string cni_ips_annotation;
+  std::string cni_mac_annotation;
   std::map<std::string, RegistrySettings> registries;  // by host[:port]; "*": all others
   PullSettings pulls;
   std::vector<uint32_t> allowed_uids;

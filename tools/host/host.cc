@@ -3,11 +3,19 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
 #include "base/fs.h"
 #include "base/status.h"
 
 namespace bulkhead::tools {
 namespace {
+
+constexpr char kSubordinateUser[] = "bulkhead";
+constexpr size_t kMaxSubordinateBytes = 1 << 20;
+constexpr uint64_t kFirstTakenId = uint64_t{1} << 31;  // layers lie there (security/layer_ids.h)
 
 // The test that sd_booted(3) documents; the command name guards against a stale directory.
 bool SystemdIsInit() {
@@ -16,7 +24,28 @@ bool SystemdIsInit() {
   return comm.ok() && *comm == "systemd\n";
 }
 
+// "user:first:count" a line.
+SubordinateIds FirstRange(absl::string_view text, absl::string_view user) {
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    const std::vector<absl::string_view> parts = absl::StrSplit(line, ':');
+    SubordinateIds range;
+    if (parts.size() != 3 || parts[0] != user) continue;
+    if (!absl::SimpleAtoi(parts[1], &range.first) || !absl::SimpleAtoi(parts[2], &range.count) ||
+        range.first == 0 || uint64_t{range.first} + range.count > kFirstTakenId) {
+      return SubordinateIds();
+    }
+    return range;
+  }
+  return SubordinateIds();
+}
+
 }  // namespace
+
+SubordinateIds FindSubordinateIds(absl::string_view subuid, absl::string_view subgid,
+                                  absl::string_view user) {
+  const SubordinateIds uids = FirstRange(subuid, user), gids = FirstRange(subgid, user);
+  return uids.first == gids.first && uids.count == gids.count ? uids : SubordinateIds();
+}
 
 absl::StatusOr<Host> DetectHost(absl::string_view driver) {
   Host host;
@@ -34,6 +63,10 @@ absl::StatusOr<Host> DetectHost(absl::string_view driver) {
   absl::StatusOr<std::string> apparmor =
       base::ReadFile("/sys/module/apparmor/parameters/enabled", 8);
   host.apparmor = apparmor.ok() && *apparmor == "Y\n";
+  // Neither has to be there.
+  host.subordinate = FindSubordinateIds(
+      base::ReadFile("/etc/subuid", kMaxSubordinateBytes).value_or(""),
+      base::ReadFile("/etc/subgid", kMaxSubordinateBytes).value_or(""), kSubordinateUser);
   return host;
 }
 

@@ -9,6 +9,17 @@
 
 namespace bulkhead::tools {
 
+// A range of ids that pods' user namespaces may have. count 0: none.
+struct SubordinateIds {
+  uint32_t first = 0;
+  uint32_t count = 0;
+};
+
+// The range that both files (the text of /etc/subuid and /etc/subgid) give this user; the first
+// line of each counts. None where they differ, or reach to where layers lie.
+SubordinateIds FindSubordinateIds(absl::string_view subuid, absl::string_view subgid,
+                                  absl::string_view user);
+
 // What kernel and init offer, found out once at start.
 struct Host {
   base::CgroupMode cgroup_mode = base::CgroupMode::kV2;
@@ -20,6 +31,7 @@ struct Host {
   bool apparmor = false;  // likewise
   // Whether layers can be EROFS images, or what cannot be done.
   absl::Status erofs_layers = absl::UnknownError("not tried");
+  SubordinateIds subordinate;
 };
 
 // driver: the configuration's "auto", "cgroupfs" or "systemd". FAILED_PRECONDITION: systemd is

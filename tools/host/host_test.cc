@@ -92,5 +92,18 @@ TEST_F(Version, SilenceIsEnded) {
             absl::StatusCode::kDeadlineExceeded);
 }
 
+TEST(SubordinateIds, AreTheRangeOfBothFiles) {
+  const char* text = "kubelet:100000:65536\nbulkhead:200000:131072\n";
+  const SubordinateIds found = FindSubordinateIds(text, text, "bulkhead");
+  EXPECT_EQ(found.first, 200000u);
+  EXPECT_EQ(found.count, 131072u);
+  EXPECT_EQ(FindSubordinateIds(text, text, "nobody").count, 0u);
+  EXPECT_EQ(FindSubordinateIds(text, "bulkhead:300000:131072\n", "bulkhead").count, 0u);
+  for (const char* bad : {"", "bulkhead:0:65536", "bulkhead:x:65536", "bulkhead:2147483647:65536",
+                          "bulkhead:200000"}) {
+    EXPECT_EQ(FindSubordinateIds(bad, bad, "bulkhead").count, 0u) << bad;
+  }
+}
+
 }  // namespace
 }  // namespace bulkhead::tools

@@ -37,6 +37,7 @@ std::string HowEnded(int status) {
 
 Supervisor::Supervisor(Parts parts)
     : parts_(std::move(parts)),
+      networks_(parts_.network_dir),
       spawner_(security::kSpawnerProfile, "bulkhead-spawner"),
       auditor_(security::kAuditorProfile, "bulkhead-auditor"),
       broker_(security::kBrokerProfile, "bulkhead-broker"),
@@ -184,9 +185,10 @@ absl::Status Supervisor::AwaitBroker() {
 
 void Supervisor::Run() {
   while (!stopping_) {
-    pollfd wait = {signals_.get(), POLLIN, 0};
-    int ready = poll(&wait, 1, lost_ ? restart_at_.PollTimeout() : -1);
-    if (ready > 0) HandleSignals();
+    pollfd waits[] = {{signals_.get(), POLLIN, 0}, {networks_.fd(), POLLIN, 0}};
+    int ready = poll(waits, 2, lost_ ? restart_at_.PollTimeout() : -1);
+    if (ready > 0 && waits[0].revents != 0) HandleSignals();
+    if (ready > 0 && waits[1].revents != 0) HandleNetworkChange();
     if (!stopping_ && lost_ && restart_at_.Passed()) Restart();
   }
 }
@@ -210,6 +212,13 @@ void Supervisor::HandleSignals() {
     if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) stopping_ = true;
   }
   Reap();
+}
+
+void Supervisor::HandleNetworkChange() {
+  if (!networks_.Changed()) return;
+  // A broker that is not there reads everything when it starts.
+  const char notice = 'N';
+  send(broker_control_.get(), &notice, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 // What is wrong in the files stays without effect.

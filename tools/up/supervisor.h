@@ -2,12 +2,14 @@
 
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "base/deadline.h"
 #include "base/unique_fd.h"
 #include "security/enforce/enter.h"
 #include "tools/up/child.h"
+#include "tools/up/directory_watch.h"
 
 namespace bulkhead::tools {
 
@@ -27,6 +29,7 @@ class Supervisor {
     base::UniqueFd registries;        // sealed memfd, for fetch workers alone
     // Makes registries anew, for SIGHUP.
     std::function<absl::StatusOr<base::UniqueFd>()> load_registries;
+    std::string network_dir;  // CNI's configurations; the broker is told of changes
     security::Places places;
   };
   // SIGTERM, SIGINT, SIGHUP and SIGCHLD must be blocked already; this takes them from a signalfd.
@@ -57,6 +60,7 @@ class Supervisor {
   absl::Status Inspect(const Child& child);
   absl::StatusOr<base::UniqueFd> OpenConfig();
   void HandleSignals();
+  void HandleNetworkChange();
   void ReloadRegistries();
   void Reap();
   void NoteDeath(Level level);
@@ -64,13 +68,14 @@ class Supervisor {
 
   Parts parts_;
   base::UniqueFd signals_;
+  DirectoryWatch networks_;
   Child spawner_;
   Child auditor_;  // goes and comes with the broker
   Child broker_;
   Child frontend_;
   Child streaming_;
   base::UniqueFd spawner_control_;    // SOCK_SEQPACKET, 'B' or 'R' + fd
-  base::UniqueFd broker_control_;     // SOCK_SEQPACKET, 'F' or 'S' + fd; 'R' comes back
+  base::UniqueFd broker_control_;     // SOCK_SEQPACKET, 'F' or 'S' + fd, 'N'; 'R' comes back
   base::UniqueFd streaming_control_;  // SOCK_SEQPACKET, 'B' + fd
   bool stopping_ = false;
   std::optional<Level> lost_;

@@ -80,6 +80,8 @@ absl::StatusOr<bool> MakeOnce(int root, const std::string& hierarchy, const std:
     absl::StatusOr<UniqueFd> child = OpenDirectory(parent.get(), child_name);
     if (absl::IsNotFound(child.status())) return absl::AbortedError("cgroup: it went away");
     if (!child.ok()) return child.status();
+    // Whatever the umask: the root of a pod's user namespace has to find its cgroup.
+    if (is_new && fchmod(child->get(), kMode) != 0) return base::ErrnoStatus("chmod cgroup");
     if (hierarchy == "cpuset") BULKHEAD_RETURN_IF_ERROR(InheritCpuset(parent.get(), child->get()));
     struct stat st;
     if (fstat(child->get(), &st) != 0) return base::ErrnoStatus("stat cgroup");

@@ -69,4 +69,62 @@ absl::Status DeleteChain(const NetworkConfig& config, size_t count, const Json& 
   return first;
 }
 
+absl::Status CheckChain(const NetworkConfig& config, const Json& runtime_config, const Json& result,
+                        PluginLink& link) {
+  if (config.disable_check || !HasCheck(config.version)) return absl::OkStatus();
+  for (size_t i = 0; i < config.plugins.size(); ++i) {
+    const Json input = PluginInput(config, i, runtime_config, result);
+    BULKHEAD_RETURN_IF_ERROR(
+        base::Annotate(Succeed(PluginType(config, i), Command::CHECK, input, link).status(),
+                       What(config, i, "CHECK")));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckVersions(const NetworkConfig& config, PluginLink& link) {
+  const Json input = {{"cniVersion", config.version}};
+  for (size_t i = 0; i < config.plugins.size(); ++i) {
+    absl::StatusOr<std::string> text =
+        Succeed(PluginType(config, i), Command::VERSION, input, link);
+    absl::Status status = text.ok() ? CheckSpeaks(*text, config.version) : std::move(text).status();
+    if (status.ok()) continue;
+    // Whatever went wrong, it is the node that has to change.
+    status = base::Annotate(status, What(config, i, "VERSION"));
+    return absl::FailedPreconditionError(status.message());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StatusOfChain(const NetworkConfig& config, PluginLink& link) {
+  if (!HasStatusAndGc(config.version)) return absl::OkStatus();
+  for (size_t i = 0; i < config.plugins.size(); ++i) {
+    const Json input = PluginInput(config, i, Json(), Json());
+    BULKHEAD_RETURN_IF_ERROR(
+        base::Annotate(Succeed(PluginType(config, i), Command::STATUS, input, link).status(),
+                       What(config, i, "STATUS")));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CollectGarbage(const NetworkConfig& config, const std::vector<Attachment>& valid,
+                            PluginLink& link) {
+  if (config.disable_gc || !HasStatusAndGc(config.version)) return absl::OkStatus();
+  Json attachments = Json::array();
+  for (const Attachment& attachment : valid) {
+    attachments.push_back(
+        {{"containerID", attachment.container_id}, {"ifname", attachment.interface}});
+  }
+  absl::Status first;
+  for (size_t i = 0; i < config.plugins.size(); ++i) {
+    Json input = PluginInput(config, i, Json(), Json());
+    input["cni.dev/valid-attachments"] = attachments;
+    // What the key was called in the first libraries that had GC.
+    input["cni.dev/attachments"] = attachments;
+    const absl::Status status = base::Annotate(
+        Succeed(PluginType(config, i), Command::GC, input, link).status(), What(config, i, "GC"));
+    if (first.ok()) first = status;
+  }
+  return first;
+}
+
 }  // namespace bulkhead::cni

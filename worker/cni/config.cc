@@ -46,24 +46,42 @@ absl::Status CheckPlugin(size_t index, const Json& plugin) {
 
 Json AsList(Json plugin) {
   Json list = Json::object();
-  for (const char* key : {"name", "cniVersion"}) {
+  for (const char* key : {"name", "cniVersion", "cniVersions"}) {
     if (const Json* value = Member(plugin, key)) list[key] = *value;
   }
   list["plugins"] = Json::array({std::move(plugin)});
   return list;
 }
 
-}  // namespace
+// "cniVersions" offers several; the latest that we speak is taken.
+absl::StatusOr<std::string> ChooseVersion(const Json& document) {
+  BULKHEAD_ASSIGN_OR_RETURN(const std::string version, StringMember(document, "cniVersion"));
+  BULKHEAD_ASSIGN_OR_RETURN(const Json::array_t* more,
+                            worker::ArrayMember(document, "cniVersions"));
+  std::vector<std::string> offered = {version};
+  for (const Json& entry : *more) {
+    if (entry.is_string()) offered.push_back(*entry.get_ptr<const Json::string_t*>());
+  }
+  std::string chosen = LatestSupported(offered);
+  if (!chosen.empty()) return chosen;
+  return Refuse("cniVersion", "missing, or not one of 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0");
+}
 
-absl::StatusOr<NetworkConfig> ConfigFromDocument(Json document) {
+// libcni takes the word for the truth value as well.
+bool IsTrue(const Json& document, const char* key) {
+  const Json* value = Member(document, key);
+  if (value == nullptr) return false;
+  const bool* truth = value->get_ptr<const bool*>();
+  const auto* word = value->get_ptr<const Json::string_t*>();
+  return (truth != nullptr && *truth) || (word != nullptr && *word == "true");
+}
+
+absl::StatusOr<NetworkConfig> FromDocument(Json document) {
   if (!document.is_object()) return Refuse("configuration", "not an object");
   NetworkConfig config;
   BULKHEAD_ASSIGN_OR_RETURN(config.name, StringMember(document, "name"));
   if (!IsNetworkName(config.name)) return Refuse("name", "missing, or not the name of a network");
-  BULKHEAD_ASSIGN_OR_RETURN(config.version, StringMember(document, "cniVersion"));
-  if (!IsSupportedVersion(config.version)) {
-    return Refuse("cniVersion", "missing, or not one of 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0");
-  }
+  BULKHEAD_ASSIGN_OR_RETURN(config.version, ChooseVersion(document));
   BULKHEAD_ASSIGN_OR_RETURN(const Json::array_t* plugins, worker::ArrayMember(document, "plugins"));
   if (plugins->empty() || plugins->size() > kMaxPlugins) {
     return Refuse("plugins", absl::StrCat("must be 1 to ", kMaxPlugins));
@@ -72,8 +90,20 @@ absl::StatusOr<NetworkConfig> ConfigFromDocument(Json document) {
     BULKHEAD_RETURN_IF_ERROR(CheckPlugin(config.plugins.size(), plugin));
     config.plugins.push_back(plugin);
   }
+  config.disable_check = IsTrue(document, "disableCheck");
+  config.disable_gc = IsTrue(document, "disableGC");
   config.document = std::move(document);
   return config;
+}
+
+}  // namespace
+
+absl::StatusOr<NetworkConfig> ConfigFromDocument(absl::string_view text) {
+  if (text.size() > kMaxDocumentBytes) {
+    return absl::ResourceExhaustedError("configuration: over 128 KiB");
+  }
+  BULKHEAD_ASSIGN_OR_RETURN(Json json, worker::ParseStrictJson(text));
+  return FromDocument(std::move(json));
 }
 
 absl::StatusOr<NetworkConfig> ParseConfig(absl::string_view file_name, absl::string_view text) {
@@ -83,7 +113,7 @@ absl::StatusOr<NetworkConfig> ParseConfig(absl::string_view file_name, absl::str
   BULKHEAD_ASSIGN_OR_RETURN(Json json, worker::ParseStrictJson(text));
   if (!json.is_object()) return Refuse("configuration", "not an object");
   if (!absl::EndsWith(file_name, ".conflist")) json = AsList(std::move(json));
-  return ConfigFromDocument(std::move(json));
+  return FromDocument(std::move(json));
 }
 
 Json PluginInput(const NetworkConfig& config, size_t plugin, const Json& runtime_config,

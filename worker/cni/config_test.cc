@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
-#include "worker/cni/record.h"
 
 namespace bulkhead::cni {
 namespace {
@@ -109,36 +108,34 @@ TEST(PluginInput, IsOursWhereItMatters) {
             R"("prevResult":{"ips":[]},"runtimeConfig":{"portMappings":[1]},"type":"portmap"})");
 }
 
-TEST(Record, ComesBackWhole) {
-  const auto config = ParseConfig("10-a.conflist", kList);
+TEST(ConfigFromDocument, IsCheckedLikeAConfiguration) {
+  const auto config = ParseConfig("a.conflist", kList);
   ASSERT_TRUE(config.ok());
-  const auto bytes = EncodeRecord({*config, 1, Json({{"dns", 1}}), Json({{"ips", 2}})});
-  ASSERT_TRUE(bytes.ok());
-  const auto record = DecodeRecord(*bytes);
-  ASSERT_TRUE(record.ok()) << record.status();
-  EXPECT_EQ(record->config.plugins, config->plugins);
-  EXPECT_EQ(record->attempted, 1u);
-  EXPECT_EQ(record->runtime_config, Json({{"dns", 1}}));
-  EXPECT_EQ(record->result, Json({{"ips", 2}}));
-}
-
-TEST(Record, IsCheckedLikeAConfiguration) {
-  const auto config = ParseConfig("10-a.conflist", kList);
-  ASSERT_TRUE(config.ok());
-  std::string bytes = EncodeRecord({*config, 2, Json::object(), Json()}).value_or("");
-  EXPECT_TRUE(DecodeRecord(bytes).ok());
-  EXPECT_TRUE(DecodeRecord(bytes)->result.is_null());
-  std::string evil = bytes;
-  evil.replace(evil.find("\"bridge\""), 8, "\"../x\"");
-  EXPECT_TRUE(absl::IsInvalidArgument(DecodeRecord(evil).status()));
-  std::string over = bytes;
-  over.replace(over.find("\"attempted\":2"), 13, "\"attempted\":3");
-  EXPECT_TRUE(absl::IsInvalidArgument(DecodeRecord(over).status()));
-  for (const char* text : {"", "{}", "[]", "x", "{\"attempted\":-1}"}) {
-    EXPECT_TRUE(absl::IsInvalidArgument(DecodeRecord(text).status())) << text;
+  const auto again = ConfigFromDocument(ToText(config->document));
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->plugins, config->plugins);
+  EXPECT_EQ(again->version, "1.0.0");
+  std::string evil = ToText(config->document);
+  evil.replace(evil.find("\"portmap\""), 9, "\"../bash\"");
+  EXPECT_TRUE(absl::IsInvalidArgument(ConfigFromDocument(evil).status()));
+  for (const char* text : {"", "{", "[]", "{}"}) {
+    EXPECT_FALSE(ConfigFromDocument(text).ok()) << text;
   }
   EXPECT_TRUE(absl::IsResourceExhausted(
-      EncodeRecord({*config, 2, Json(std::string(kMaxRecordBytes, 'x')), Json()}).status()));
+      ConfigFromDocument(std::string(kMaxDocumentBytes + 1, ' ')).status()));
+}
+
+TEST(ParseConfig, TakesTheLatestOfSeveralVersions) {
+  const auto config = ParseConfig(
+      "a.conflist", With(R"("cniVersion":"1.0.0")",
+                         R"("cniVersions":["0.4.0","1.1.0","2.0.0"],"disableGC":"true")"));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->version, "1.1.0");
+  EXPECT_TRUE(config->disable_gc);
+  EXPECT_FALSE(config->disable_check);
+  EXPECT_FALSE(
+      ParseConfig("a.conflist", With(R"("cniVersion":"1.0.0")", R"("cniVersions":["9.0.0"])"))
+          .ok());
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <capnp/message.h>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "base/status.h"
 #include "ipc/guard.h"
 #include "ipc/message.h"
@@ -21,9 +23,37 @@ absl::Status TakeReply(schema::NetworkReply::Reader reply, PluginOutput* output)
   return absl::OkStatus();
 }
 
+const char* Name(schema::NetworkRequest::Command command) {
+  switch (command) {
+    case schema::NetworkRequest::Command::ADD:
+      return "ADD";
+    case schema::NetworkRequest::Command::DEL:
+      return "DEL";
+    case schema::NetworkRequest::Command::CHECK:
+      return "CHECK";
+    case schema::NetworkRequest::Command::VERSION:
+      return "VERSION";
+    case schema::NetworkRequest::Command::GC:
+      return "GC";
+    case schema::NetworkRequest::Command::STATUS:
+      return "STATUS";
+  }
+  return "?";
+}
+
 }  // namespace
 
 absl::StatusOr<PluginOutput> PluginLink::Run(const std::string& plugin,
+                                             schema::NetworkRequest::Command command,
+                                             absl::string_view input) {
+  const absl::Time begin = absl::Now();
+  absl::StatusOr<PluginOutput> output = Ask(plugin, command, input);
+  steps_.push_back(
+      {absl::StrCat(plugin, " ", Name(command)), absl::ToInt64Microseconds(absl::Now() - begin)});
+  return output;
+}
+
+absl::StatusOr<PluginOutput> PluginLink::Ask(const std::string& plugin,
                                              schema::NetworkRequest::Command command,
                                              absl::string_view input) {
   capnp::MallocMessageBuilder message;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -24,8 +25,20 @@ class PluginLink {
                                    schema::NetworkRequest::Command command,
                                    absl::string_view input);
 
+  struct Step {
+    std::string name;  // "bridge ADD"
+    int64_t micros;
+  };
+  // What each run took.
+  const std::vector<Step>& steps() const { return steps_; }
+
  private:
+  absl::StatusOr<PluginOutput> Ask(const std::string& plugin,
+                                   schema::NetworkRequest::Command command,
+                                   absl::string_view input);
+
   int socket_;
+  std::vector<Step> steps_;
 };
 
 }  // namespace bulkhead::cni

@@ -106,8 +106,10 @@ class PodNetworkWorkersTest : public testing::Test {
     EXPECT_TRUE(ipc::ReadStatus(acted.As<schema::NetworkResult>().getStatus()).ok());
     auto result = thought.As<schema::CniResult>();
     if (result.getIps().size() > 0) ip_ = result.getIps()[0].cStr();
-    if (result.getRecord().size() > 0) {
-      record_.assign(result.getRecord().asChars().begin(), result.getRecord().size());
+    if (result.getConfiguration().size() > 0) configuration_ = Text(result.getConfiguration());
+    if (operation == schema::CniJob::Operation::ADD) {
+      result_ = Text(result.getResult());
+      attempted_ = result.getAttempted();
     }
     return ipc::ReadStatus(result.getStatus());
   }
@@ -128,20 +130,28 @@ class PodNetworkWorkersTest : public testing::Test {
     auto job = message.initRoot<schema::CniJob>();
     job.setOperation(operation);
     std::vector<int> fds = {socket};
-    if (operation == schema::CniJob::Operation::ADD) {
+    if (operation == schema::CniJob::Operation::LOAD) {
       job.initFileNames(1).set(0, "10-test.conflist");
       fds.push_back(files_[0].get());
     } else {
-      job.setRecord(kj::StringPtr(record_.c_str()).asBytes());
+      auto attachment = job.initAttachment();
+      attachment.setConfiguration(kj::StringPtr(configuration_.c_str()).asBytes());
+      attachment.setResult(kj::StringPtr(result_.c_str()).asBytes());
+      attachment.setAttempted(attempted_);
     }
     worker.Send(message, fds);
+  }
+
+  static std::string Text(capnp::Data::Reader data) {
+    return std::string(data.asChars().begin(), data.size());
   }
 
   const std::string id_ = base::NewId();
   fs::path dir_;
   base::UniqueFd run_;
   std::vector<base::UniqueFd> files_;
-  std::string ip_, record_;
+  std::string ip_, configuration_, result_;
+  uint16_t attempted_ = 0;
 };
 
 TEST_F(PodNetworkWorkersTest, MakeAndTakeAwayAPodsNetwork) {
@@ -149,6 +159,8 @@ TEST_F(PodNetworkWorkersTest, MakeAndTakeAwayAPodsNetwork) {
   ASSERT_TRUE(made.ok()) << made;
   EXPECT_TRUE(fs::exists(dir_ / "run/pods" / id_ / "net"));
   OpenConfig();
+  const absl::Status loaded = Cni(schema::CniJob::Operation::LOAD);
+  ASSERT_TRUE(loaded.ok()) << loaded;
   const absl::Status added = Cni(schema::CniJob::Operation::ADD);
   ASSERT_TRUE(added.ok()) << added;
   EXPECT_THAT(ip_, StartsWith("10.67.0."));

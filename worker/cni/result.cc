@@ -23,6 +23,9 @@ constexpr int64_t kIncompatibleVersion = 1;
 constexpr int64_t kUnsupportedField = 2;
 constexpr int64_t kInvalidConfig = 7;
 constexpr int64_t kTryAgainLater = 11;
+// Of STATUS.
+constexpr int64_t kPluginNotAvailable = 50;
+constexpr int64_t kLimitedConnectivity = 51;
 
 struct Address {
   std::string text;
@@ -120,6 +123,8 @@ absl::StatusCode CodeFor(int64_t cni_code) {
     case kInvalidConfig:
       return absl::StatusCode::kFailedPrecondition;
     case kTryAgainLater:
+    case kPluginNotAvailable:
+    case kLimitedConnectivity:
       return absl::StatusCode::kUnavailable;
     default:
       return absl::StatusCode::kInternal;
@@ -169,6 +174,20 @@ absl::Status ParseError(absl::string_view text, int exit_code) {
   return absl::Status(CodeFor(static_cast<int64_t>(*number)),
                       absl::StrCat(ForPeople(message), details.empty() ? "" : "; ",
                                    ForPeople(details), " (code ", *number, ")"));
+}
+
+absl::Status CheckSpeaks(absl::string_view text, absl::string_view version) {
+  if (text.size() > kMaxResultBytes) return NoResult("over 64 KiB");
+  absl::StatusOr<Json> answer = worker::ParseStrictJson(text);
+  if (!answer.ok() || !answer->is_object()) return NoResult("not an object");
+  absl::StatusOr<const Json::array_t*> versions = ArrayMember(*answer, "supportedVersions");
+  if (!versions.ok()) return NoResult("supportedVersions");
+  for (const Json& entry : **versions) {
+    const auto* known = entry.get_ptr<const Json::string_t*>();
+    if (known != nullptr && *known == version) return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("it does not speak version ", version, " of CNI"));
 }
 
 }  // namespace bulkhead::cni

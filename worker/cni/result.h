@@ -28,4 +28,8 @@ absl::StatusOr<std::vector<std::string>> PodAddresses(const Json& result);
 // later; FAILED_PRECONDITION: it does not like its configuration; else INTERNAL.
 absl::Status ParseError(absl::string_view text, int exit_code);
 
+// Whether what a plugin says to VERSION has this version in it. FAILED_PRECONDITION: it has not;
+// INTERNAL: it is no answer to VERSION.
+absl::Status CheckSpeaks(absl::string_view text, absl::string_view version);
+
 }  // namespace bulkhead::cni

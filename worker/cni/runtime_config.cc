@@ -1,5 +1,6 @@
 #include "worker/cni/runtime_config.h"
 
+#include "absl/strings/str_cat.h"
 #include "base/status.h"
 
 namespace bulkhead::cni {
@@ -9,6 +10,9 @@ using schema::PortMapping;
 using worker::Json;
 
 constexpr unsigned kMaxPortMappings = 1024;
+// How much may pass at once: as much as the bandwidth plugin takes, since Kubernetes names a rate
+// alone.
+constexpr uint64_t kBurstBits = 0x7fffffff;
 
 absl::StatusOr<const char*> ProtocolName(PortMapping::Protocol protocol) {
   switch (protocol) {
@@ -46,18 +50,52 @@ void AddWords(const char* key, capnp::List<capnp::Text>::Reader words, Json* obj
   (*object)[key] = std::move(list);
 }
 
+Json Dns(schema::NetworkCapabilities::Reader from) {
+  Json dns = Json::object();
+  AddWords("servers", from.getDnsServers(), &dns);
+  AddWords("searches", from.getDnsSearches(), &dns);
+  AddWords("options", from.getDnsOptions(), &dns);
+  return dns;
+}
+
+void AddRate(const char* direction, uint64_t bits_per_second, Json* bandwidth) {
+  if (bits_per_second == 0) return;
+  (*bandwidth)[absl::StrCat(direction, "Rate")] = bits_per_second;
+  (*bandwidth)[absl::StrCat(direction, "Burst")] = kBurstBits;
+}
+
+Json Bandwidth(schema::NetworkCapabilities::Reader from) {
+  Json bandwidth = Json::object();
+  AddRate("ingress", from.getIngressBitsPerSecond(), &bandwidth);
+  AddRate("egress", from.getEgressBitsPerSecond(), &bandwidth);
+  return bandwidth;
+}
+
+// Each subnet is a range set of its own: the pod gets an address of each.
+Json IpRanges(schema::NetworkCapabilities::Reader from) {
+  Json sets = Json::array();
+  for (const auto subnet : from.getIpRanges()) {
+    sets.push_back(Json::array({Json{{"subnet", subnet.cStr()}}}));
+  }
+  return sets;
+}
+
+void AddUnlessEmpty(const char* key, Json value, Json* object) {
+  if (!value.empty()) (*object)[key] = std::move(value);
+}
+
 }  // namespace
 
-absl::StatusOr<Json> RuntimeConfig(schema::CniJob::Reader job) {
+absl::StatusOr<Json> RuntimeConfig(schema::NetworkCapabilities::Reader from) {
   Json config = Json::object();
-  BULKHEAD_ASSIGN_OR_RETURN(Json mappings, PortMappings(job.getPortMappings()));
-  if (!mappings.empty()) config["portMappings"] = std::move(mappings);
-  Json dns = Json::object();
-  AddWords("servers", job.getDnsServers(), &dns);
-  AddWords("searches", job.getDnsSearches(), &dns);
-  AddWords("options", job.getDnsOptions(), &dns);
-  if (!dns.empty()) config["dns"] = std::move(dns);
-  if (job.getCgroupPath().size() > 0) config["cgroupPath"] = job.getCgroupPath().cStr();
+  BULKHEAD_ASSIGN_OR_RETURN(Json mappings, PortMappings(from.getPortMappings()));
+  AddUnlessEmpty("portMappings", std::move(mappings), &config);
+  AddUnlessEmpty("dns", Dns(from), &config);
+  AddUnlessEmpty("bandwidth", Bandwidth(from), &config);
+  AddUnlessEmpty("ipRanges", IpRanges(from), &config);
+  AddWords("ips", from.getIps(), &config);
+  if (from.getMac().size() > 0) config["mac"] = from.getMac().cStr();
+  if (from.getCgroupPath().size() > 0) config["cgroupPath"] = from.getCgroupPath().cStr();
   return config;
 }
 

@@ -31,6 +31,10 @@ absl::StatusOr<json> Namespaces(schema::ContainerSpec::Reader spec, const Facts&
   }
   json list = json::array();
   AddNamespace(&list, "mount", Source::OWN, "");
+  if (ns.getUser() != Source::HOST && ns.getUser() != Source::POD) {
+    return absl::InvalidArgumentError("namespaces: user must be the node's or the pod's");
+  }
+  AddNamespace(&list, "user", ns.getUser(), absl::StrCat(facts.pod_directory, "/user"));
   AddNamespace(&list, "network", ns.getNetwork(), absl::StrCat(facts.pod_directory, "/net"));
   AddNamespace(&list, "ipc", ns.getIpc(), absl::StrCat(facts.pod_directory, "/ipc"));
   AddNamespace(&list, "uts", ns.getUts(), absl::StrCat(facts.pod_directory, "/uts"));

@@ -182,8 +182,9 @@ absl::Status Build(schema::LaunchJob::Reader job, const Place& place, Inputs in,
   BULKHEAD_ASSIGN_OR_RETURN(const std::string config, ConfigJson(spec, facts));
   container->config_digest = Sha256(config);
   BULKHEAD_ASSIGN_OR_RETURN(container->log, worker::OpenLog(spec.getLogPath()));
+  const bool user_namespace = spec.getNamespaces().getUser() == Source::POD;
   worker::MarkStep("compose config.json");
-  BULKHEAD_RETURN_IF_ERROR(MakeBundle(place, in.volumes));
+  BULKHEAD_RETURN_IF_ERROR(MakeBundle(place, in.volumes, user_namespace));
   worker::MarkStep("make the bundle");
   BULKHEAD_RETURN_IF_ERROR(AttachAll(place, in));
   BULKHEAD_RETURN_IF_ERROR(WriteBundleFile(place, kConfigFile, config));
@@ -203,6 +204,9 @@ absl::Status Build(schema::LaunchJob::Reader job, const Place& place, Inputs in,
                            .bounding = spec.getProcess().getCapabilities(),
                            .ambient = spec.getProcess().getAmbient()};
   BULKHEAD_RETURN_IF_ERROR(CheckPromise(promise, place.container_id, false));
+  if (user_namespace) {
+    BULKHEAD_RETURN_IF_ERROR(CheckIdMapping(promise.pid, spec.getIdMapping()));
+  }
   BULKHEAD_RETURN_IF_ERROR(SavePromise(place, promise));
   // Still the same process: else the runtime may have joined a stranger's namespace.
   BULKHEAD_RETURN_IF_ERROR(TargetPid(spec, in.target).status());

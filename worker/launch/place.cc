@@ -49,20 +49,23 @@ absl::StatusOr<UniqueFd> OpenDirectory(int parent, const std::string& name) {
   return base::OpenAt(parent, name, O_RDONLY | O_DIRECTORY, Resolve::kBeneathNoSymlinks);
 }
 
-absl::StatusOr<UniqueFd> MakeAndOpen(int parent, const std::string& name) {
+// passable: who is not root may walk through to what is mounted below, but not list it.
+absl::StatusOr<UniqueFd> MakeAndOpen(int parent, const std::string& name, bool passable) {
   BULKHEAD_RETURN_IF_ERROR(base::MakeDirectory(parent, name, 0700));
-  return OpenDirectory(parent, name);
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd directory, OpenDirectory(parent, name));
+  if (passable && fchmod(directory.get(), 0711) != 0) return base::ErrnoStatus("chmod bundle");
+  return directory;
 }
 
-absl::StatusOr<UniqueFd> MakeContainerDirectory(const Place& place) {
+absl::StatusOr<UniqueFd> MakeContainerDirectory(const Place& place, bool passable) {
   for (int tries = 0; tries < kMaxTries; ++tries) {
-    absl::StatusOr<UniqueFd> runtime = MakeAndOpen(place.root, place.runtime_name);
+    absl::StatusOr<UniqueFd> runtime = MakeAndOpen(place.root, place.runtime_name, passable);
     if (!runtime.ok()) return runtime;
-    absl::StatusOr<UniqueFd> pod = MakeAndOpen(runtime->get(), place.pod_id);
+    absl::StatusOr<UniqueFd> pod = MakeAndOpen(runtime->get(), place.pod_id, passable);
     if (absl::IsNotFound(pod.status())) continue;
     if (!pod.ok()) return pod;
     if (mkdirat(pod->get(), place.container_id.c_str(), 0700) == 0) {
-      return OpenDirectory(pod->get(), place.container_id);
+      return MakeAndOpen(pod->get(), place.container_id, passable);
     }
     if (errno != ENOENT) return base::ErrnoStatus("make bundle");
   }
@@ -101,10 +104,10 @@ absl::StatusOr<Place> FindPlace(schema::LaunchJob::Reader job, int root, int run
   return place;
 }
 
-absl::Status MakeBundle(const Place& place, const std::vector<UniqueFd>& volumes) {
-  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd bundle, MakeContainerDirectory(place));
+absl::Status MakeBundle(const Place& place, const std::vector<UniqueFd>& volumes, bool passable) {
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd bundle, MakeContainerDirectory(place, passable));
   BULKHEAD_RETURN_IF_ERROR(base::MakeDirectory(bundle.get(), "rootfs", 0700));
-  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd mounts, MakeAndOpen(bundle.get(), "mounts"));
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd mounts, MakeAndOpen(bundle.get(), "mounts", passable));
   for (size_t i = 0; i < volumes.size(); ++i) {
     BULKHEAD_RETURN_IF_ERROR(MakeMountPoint(mounts.get(), absl::StrCat(i), volumes[i]));
   }

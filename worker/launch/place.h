@@ -28,8 +28,10 @@ absl::StatusOr<Place> FindPlace(schema::LaunchJob::Reader job, int root, int run
 inline constexpr char kConfigFile[] = "config.json";
 
 // Makes the bundle, which must not exist yet: rootfs/, and mounts/<n> as a directory or file for
-// each volume. All directories are root's alone.
-absl::Status MakeBundle(const Place& place, const std::vector<base::UniqueFd>& volumes);
+// each volume. All directories are root's alone; passable: others may walk through them, as the
+// root of a pod's user namespace has to.
+absl::Status MakeBundle(const Place& place, const std::vector<base::UniqueFd>& volumes,
+                        bool passable);
 // Opens the bundle for path lookups. NOT_FOUND where there is none.
 absl::StatusOr<base::UniqueFd> OpenBundle(const Place& place);
 // Writes a new file in the bundle, for root alone.

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "base/fs.h"
 #include "base/status.h"
@@ -84,6 +85,19 @@ absl::Status CheckPromise(const Promise& promise, const std::string& container_i
   if (absl::IsNotFound(compared)) return compared;
   if (!IsInCgroup(promise.pid, container_id)) return Missing("the cgroup");
   return compared;
+}
+
+absl::Status CheckIdMapping(pid_t pid, schema::IdMapping::Reader mapping) {
+  const std::string expected = absl::StrCat("0 ", mapping.getHostId(), " ", mapping.getLength());
+  for (const char* file : {"uid_map", "gid_map"}) {
+    const absl::StatusOr<std::string> text =
+        base::ReadFile(absl::StrCat("/proc/", pid, "/", file), kMaxStatusBytes);
+    if (!text.ok()) return absl::NotFoundError("the container's process has ended");
+    const std::vector<absl::string_view> numbers =
+        absl::StrSplit(*text, absl::ByAnyChar(" \n"), absl::SkipEmpty());
+    if (absl::StrJoin(numbers, " ") != expected) return Missing("the user namespace");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status SavePromise(const Place& place, const Promise& promise) {

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "schema/pod.capnp.h"
 #include "worker/launch/place.h"
 
 // What a container was promised, compared with what its process has: a runtime that answers success
@@ -28,6 +29,10 @@ absl::Status ComparePromise(const Promise& promise, absl::string_view status, bo
 // be in its cgroup. With no_new_privs, runtimes set the filter last, just before they execute the
 // program: seccomp counts only where started is set.
 absl::Status CheckPromise(const Promise& promise, const std::string& container_id, bool started);
+
+// Whether the process is in a user namespace with exactly this id mapping. FAILED_PRECONDITION: it
+// is not.
+absl::Status CheckIdMapping(pid_t pid, schema::IdMapping::Reader mapping);
 
 // Keeps it in the bundle, from create to start.
 absl::Status SavePromise(const Place& place, const Promise& promise);

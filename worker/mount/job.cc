@@ -16,6 +16,7 @@
 #include "base/status.h"
 #include "ipc/status_codec.h"
 #include "validate/mount_options.h"
+#include "worker/mount/pod_ids.h"
 
 namespace bulkhead::mount {
 namespace {
@@ -92,9 +93,16 @@ absl::Status SetOptions(int mount, uint64_t options) {
   return base::SetMountAttributes(mount, false, options, clear, 0, -1);
 }
 
-absl::StatusOr<UniqueFd> CloneVolume(schema::MountJob::Volume::Reader volume, int source) {
+absl::StatusOr<UniqueFd> CloneVolume(schema::MountJob::Volume::Reader volume, int source,
+                                     const PodIds& ids) {
   BULKHEAD_ASSIGN_OR_RETURN(UniqueFd clone, base::CloneMount(source, "", volume.getRecursive()));
   BULKHEAD_RETURN_IF_ERROR(SetOptions(clone.get(), volume.getOptions()));
+  if (volume.getIdMapped()) {
+    if (!ids.user) return absl::InvalidArgumentError("the pod has no user namespace");
+    BULKHEAD_RETURN_IF_ERROR(base::Annotate(
+        base::SetMountAttributes(clone.get(), volume.getRecursive(), 0, 0, 0, ids.user.get()),
+        "map its owners"));
+  }
   if (volume.getReadOnly()) {
     BULKHEAD_RETURN_IF_ERROR(base::SetMountAttributes(clone.get(), volume.getRecursiveReadOnly(),
                                                       MOUNT_ATTR_RDONLY, 0, 0, -1));
@@ -102,8 +110,8 @@ absl::StatusOr<UniqueFd> CloneVolume(schema::MountJob::Volume::Reader volume, in
   return clone;
 }
 
-absl::Status CloneVolumes(schema::MountJob::Reader job, schema::MountResult::Builder result,
-                          std::vector<UniqueFd>* volumes) {
+absl::Status CloneVolumes(schema::MountJob::Reader job, const PodIds& ids,
+                          schema::MountResult::Builder result, std::vector<UniqueFd>* volumes) {
   auto is_directory = result.initVolumeIsDirectory(job.getVolumes().size());
   for (unsigned i = 0; i < job.getVolumes().size(); ++i) {
     const schema::MountJob::Volume::Reader volume = job.getVolumes()[i];
@@ -111,7 +119,7 @@ absl::Status CloneVolumes(schema::MountJob::Reader job, schema::MountResult::Bui
     struct stat st;
     if (fstat(source.get(), &st) != 0) return base::ErrnoStatus("stat volume");
     is_directory.set(i, S_ISDIR(st.st_mode));
-    absl::StatusOr<UniqueFd> clone = CloneVolume(volume, source.get());
+    absl::StatusOr<UniqueFd> clone = CloneVolume(volume, source.get(), ids);
     if (!clone.ok()) return base::Annotate(clone.status(), volume.getHostPath().cStr());
     volumes->push_back(*std::move(clone));
   }
@@ -127,19 +135,32 @@ absl::Status MakeWithMode(int parent, const char* name, mode_t mode) {
   return absl::OkStatus();
 }
 
-// <containers>/<id>/{upper,work}. The upper directory's mode is that of / in the container.
-absl::Status MakeUpper(int container) {
+// Its owner becomes the pod's root, whose ids may not be the node's.
+absl::Status Give(int parent, const std::string& name, uint32_t owner) {
+  if (owner == 0) return absl::OkStatus();
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd directory, base::OpenAt(parent, name, O_RDONLY | O_DIRECTORY,
+                                                             base::Resolve::kBeneathNoSymlinks));
+  if (fchown(directory.get(), owner, owner) == 0) return absl::OkStatus();
+  return base::ErrnoStatus(absl::StrCat("chown ", name));
+}
+
+// <containers>/<id>/{upper,work}. The upper directory's mode and owner are those of / in the
+// container.
+absl::Status MakeUpper(int container, uint32_t owner) {
   BULKHEAD_RETURN_IF_ERROR(MakeWithMode(container, "upper", 0755));
+  BULKHEAD_RETURN_IF_ERROR(Give(container, "upper", owner));
   return MakeWithMode(container, "work", 0700);
 }
 
 // <containers>/<id>/volumes/<n>, empty: another worker fills them.
-absl::Status MakeOwnVolumes(int container, unsigned count, std::vector<UniqueFd>* volumes) {
+absl::Status MakeOwnVolumes(int container, unsigned count, uint32_t owner,
+                            std::vector<UniqueFd>* volumes) {
   if (count == 0) return absl::OkStatus();
   BULKHEAD_RETURN_IF_ERROR(MakeWithMode(container, "volumes", 0700));
   for (unsigned i = 0; i < count; ++i) {
     const std::string name = absl::StrCat("volumes/", i);
     BULKHEAD_RETURN_IF_ERROR(MakeWithMode(container, name.c_str(), 0755));
+    BULKHEAD_RETURN_IF_ERROR(Give(container, name, owner));
     BULKHEAD_ASSIGN_OR_RETURN(
         UniqueFd directory,
         base::OpenAt(container, name, O_PATH | O_DIRECTORY, base::Resolve::kBeneathNoSymlinks));
@@ -166,10 +187,11 @@ struct Overlay {
   std::vector<UniqueFd> layers;
 };
 
+// What is shared carries no mapping of ids, and each view gets its own: pods of any mapping share.
 absl::StatusOr<Overlay> OpenOverlay(std::vector<Layer> stack, const Places& places,
-                                    std::vector<NewMount>* made) {
+                                    const PodIds& ids, std::vector<NewMount>* made) {
   Overlay overlay = {.request = {.layers = places.layers,
-                                 .layer_ids = places.layer_ids,
+                                 .layer_ids = ids.layers ? ids.layers.get() : places.layer_ids,
                                  .stack = std::move(stack)}};
   BULKHEAD_ASSIGN_OR_RETURN(overlay.layers, OpenLayers(overlay.request, made));
   return overlay;
@@ -202,17 +224,18 @@ void HandOver(std::vector<NewMount> made, uint32_t most, schema::MountResult::Bu
 
 // All that is found in the node's mount namespace comes first: mounting an overlay may leave it.
 absl::Status BuildTrees(schema::MountJob::Reader job, std::vector<Layer> stack,
-                        const Places& places, int container, OverlayMethod method,
-                        std::vector<NewMount>* made, std::vector<UniqueFd>* mounts) {
+                        const Places& places, const PodIds& ids, int container,
+                        OverlayMethod method, std::vector<NewMount>* made,
+                        std::vector<UniqueFd>* mounts) {
   std::vector<UniqueFd> own;
-  BULKHEAD_RETURN_IF_ERROR(MakeOwnVolumes(container, job.getOwnVolumes(), &own));
-  BULKHEAD_ASSIGN_OR_RETURN(Overlay root, OpenOverlay(std::move(stack), places, made));
+  BULKHEAD_RETURN_IF_ERROR(MakeOwnVolumes(container, job.getOwnVolumes(), ids.root, &own));
+  BULKHEAD_ASSIGN_OR_RETURN(Overlay root, OpenOverlay(std::move(stack), places, ids, made));
   if (!job.getReadOnly()) root.request.container = container;
   std::vector<Overlay> images;
   std::vector<NewMount> of_images;
   for (schema::MountJob::ImageVolume::Reader image : job.getImages()) {
     BULKHEAD_ASSIGN_OR_RETURN(Overlay overlay,
-                              OpenOverlay(StackOf(image.getLayers()), places, &of_images));
+                              OpenOverlay(StackOf(image.getLayers()), places, ids, &of_images));
     images.push_back(std::move(overlay));
   }
   BULKHEAD_ASSIGN_OR_RETURN((*mounts)[0],
@@ -232,8 +255,9 @@ absl::StatusOr<std::vector<UniqueFd>> Build(schema::MountJob::Reader job,
                                             schema::MountResult::Builder result,
                                             OverlayMethod method) {
   BULKHEAD_RETURN_IF_ERROR(CheckJob(job, shared.size()));
+  BULKHEAD_ASSIGN_OR_RETURN(const PodIds ids, OpenPodIds(job, places.run));
   std::vector<UniqueFd> mounts(1);
-  BULKHEAD_RETURN_IF_ERROR(CloneVolumes(job, result, &mounts));
+  BULKHEAD_RETURN_IF_ERROR(CloneVolumes(job, ids, result, &mounts));
   const std::string id = job.getContainerId().cStr();
   UniqueFd container;
   absl::Cleanup undo = [&] {
@@ -244,12 +268,12 @@ absl::StatusOr<std::vector<UniqueFd>> Build(schema::MountJob::Reader job,
     BULKHEAD_ASSIGN_OR_RETURN(container, base::OpenAt(places.containers, id, O_PATH | O_DIRECTORY,
                                                       base::Resolve::kBeneathNoSymlinks));
   }
-  if (!job.getReadOnly()) BULKHEAD_RETURN_IF_ERROR(MakeUpper(container.get()));
+  if (!job.getReadOnly()) BULKHEAD_RETURN_IF_ERROR(MakeUpper(container.get(), ids.root));
   std::vector<Layer> stack = StackOf(job.getLayers());
   for (size_t i = 0; i < shared.size(); ++i) stack[job.getShared()[i]].shared = shared[i].get();
   std::vector<NewMount> made;
   BULKHEAD_RETURN_IF_ERROR(
-      BuildTrees(job, std::move(stack), places, container.get(), method, &made, &mounts));
+      BuildTrees(job, std::move(stack), places, ids, container.get(), method, &made, &mounts));
   HandOver(std::move(made), job.getMaxNewMounts(), result, &mounts);
   std::move(undo).Cancel();
   return mounts;

@@ -11,6 +11,7 @@ struct Places {
   int layers = -1;
   int containers = -1;
   int layer_ids = -1;  // user namespace for the layers' owners
+  int run = -1;        // <run_dir>: where pods' user namespaces are pinned
 };
 
 // Builds the rootfs and the volumes of one container (schema/worker/mount.capnp). shared: the

@@ -9,7 +9,8 @@ int main() {
   using namespace bulkhead;
   const mount::Places places = {.layers = worker::kFirstDirFd,
                                 .containers = worker::kFirstDirFd + 1,
-                                .layer_ids = worker::kFirstDirFd + 2};
+                                .layer_ids = worker::kFirstDirFd + 2,
+                                .run = worker::kFirstDirFd + 3};
   return worker::RunWorker<schema::MountJob, schema::MountResult>(
       security::kMountProfile, ipc::kMaxFds,
       [&places](schema::MountJob::Reader job, std::vector<base::UniqueFd> shared,

@@ -62,9 +62,7 @@ absl::StatusOr<std::string> DirectoryPath(int fd) {
   return text;
 }
 
-}  // namespace
-
-absl::Status CheckJob(Job job) {
+absl::Status CheckPod(Job job) {
   if (!base::IsId(View(job.getPodId()))) return Refuse("podId", "not an id");
   BULKHEAD_RETURN_IF_ERROR(
       CheckWord("config.metadata.name", View(job.getPodName()), kMaxWordBytes));
@@ -72,7 +70,18 @@ absl::Status CheckJob(Job job) {
       CheckWord("config.metadata.namespace", View(job.getPodNamespace()), kMaxWordBytes));
   BULKHEAD_RETURN_IF_ERROR(CheckWord("config.metadata.uid", View(job.getPodUid()), kMaxWordBytes));
   if (job.getInterface().size() == 0) return Refuse("interface", "empty");
-  BULKHEAD_RETURN_IF_ERROR(CheckWord("interface", View(job.getInterface()), kMaxInterfaceBytes));
+  return CheckWord("interface", View(job.getInterface()), kMaxInterfaceBytes);
+}
+
+// What concerns the network as a whole, or the plugin alone.
+bool IsForNoPod(Command command) {
+  return command == Command::VERSION || command == Command::GC || command == Command::STATUS;
+}
+
+}  // namespace
+
+absl::Status CheckJob(Job job) {
+  if (job.getPodId().size() > 0) BULKHEAD_RETURN_IF_ERROR(CheckPod(job));
   if (job.getPluginTimeoutMs() == 0) return Refuse("pluginTimeoutMs", "must not be 0");
   if (job.getBinDirs().size() > kMaxBinDirs) return Refuse("binDirs", "too many");
   for (const auto dir : job.getBinDirs()) {
@@ -84,6 +93,8 @@ absl::Status CheckJob(Job job) {
 }
 
 absl::StatusOr<std::string> NamespacePath(Job job, int run, Command command) {
+  if (IsForNoPod(command)) return std::string();
+  if (job.getPodId().size() == 0) return Refuse("podId", "the command needs one");
   if (job.getNetnsGone() && command == Command::DEL) return std::string();
   const std::string path = absl::StrCat("pods/", job.getPodId().cStr(), "/net");
   const absl::Status pinned =
@@ -101,13 +112,27 @@ std::vector<std::string> PluginEnvironment(Job job, Command command,
                                            const std::string& namespace_path) {
   std::vector<std::string> dirs;
   for (const auto dir : job.getBinDirs()) dirs.emplace_back(dir.cStr());
+  const std::string path = absl::StrCat("CNI_PATH=", absl::StrJoin(dirs, ":"));
+  const std::string name = absl::StrCat("CNI_COMMAND=", CommandName(command));
+  if (IsForNoPod(command)) {
+    // Plugins built with an early library want all of them, whatever they are, to tell their
+    // version.
+    const char* any = command == Command::VERSION ? "dummy" : "";
+    return {name,
+            absl::StrCat("CNI_CONTAINERID=", any),
+            absl::StrCat("CNI_NETNS=", any),
+            absl::StrCat("CNI_IFNAME=", any),
+            "CNI_ARGS=",
+            path,
+            kPath};
+  }
   const std::string id = job.getPodId().cStr();
   return {
-      absl::StrCat("CNI_COMMAND=", CommandName(command)),
+      name,
       absl::StrCat("CNI_CONTAINERID=", id),
       absl::StrCat("CNI_NETNS=", namespace_path),
       absl::StrCat("CNI_IFNAME=", job.getInterface().cStr()),
-      absl::StrCat("CNI_PATH=", absl::StrJoin(dirs, ":")),
+      path,
       absl::StrCat("CNI_ARGS=IgnoreUnknown=1;K8S_POD_NAMESPACE=", job.getPodNamespace().cStr(),
                    ";K8S_POD_NAME=", job.getPodName().cStr(), ";K8S_POD_INFRA_CONTAINER_ID=", id,
                    ";K8S_POD_UID=", job.getPodUid().cStr()),
@@ -125,6 +150,10 @@ const char* CommandName(Command command) {
       return "CHECK";
     case Command::VERSION:
       return "VERSION";
+    case Command::GC:
+      return "GC";
+    case Command::STATUS:
+      return "STATUS";
   }
   return nullptr;
 }

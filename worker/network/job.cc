@@ -20,8 +20,9 @@ using Job = schema::NetworkJob::Reader;
 
 constexpr size_t kMaxInputBytes = 256 << 10;
 constexpr size_t kMaxRequestBytes = kMaxInputBytes + (4 << 10);
-// A chain of plugins forth and back; a peer that wants more is broken.
-constexpr int kMaxRequests = 64;
+// Every plugin of every configuration file asked for its version, or a chain forth and back; a peer
+// that wants more is broken.
+constexpr int kMaxRequests = 640;
 constexpr absl::Duration kSendPatience = absl::Seconds(30);
 
 absl::StatusOr<Ended> RunPlugin(Job job, int run, schema::NetworkRequest::Reader request) {

@@ -5,11 +5,13 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "security/policy/pod_ids.h"
 #include "security/policy/sysctl.h"
 #include "worker/sandbox/dns.h"
 #include "worker/sandbox/files.h"
 #include "worker/sandbox/namespaces.h"
 #include "worker/sandbox/pod_directory.h"
+#include "worker/sandbox/user_namespace.h"
 
 namespace bulkhead::sandbox {
 namespace {
@@ -31,6 +33,8 @@ absl::Status CheckMake(Make make) {
     return absl::InvalidArgumentError("shmBytes: must not be 0");
   }
   BULKHEAD_RETURN_IF_ERROR(ComposeResolvConf(make).status());
+  BULKHEAD_RETURN_IF_ERROR(
+      security::CheckPodIds(make.getIdMapping().getHostId(), make.getIdMapping().getLength()));
   if (make.getSysctls().size() > kMaxSysctls) {
     return absl::InvalidArgumentError("config.linux.sysctls: too many");
   }
@@ -41,13 +45,23 @@ absl::Status CheckMake(Make make) {
   return absl::OkStatus();
 }
 
-absl::Status FillPodDirectory(int pod, Make make) {
-  BULKHEAD_RETURN_IF_ERROR(WriteFiles(pod, make));
-  if (make.getNewIpc()) BULKHEAD_RETURN_IF_ERROR(MountShm(pod, make.getShmBytes()));
-  BULKHEAD_RETURN_IF_ERROR(EnterNewNamespaces(make));
+// What is done inside the new namespaces.
+absl::Status SetUp(Make make) {
   if (make.getNewNetwork()) BULKHEAD_RETURN_IF_ERROR(SetUpNetwork());
   if (IsNamed(make)) BULKHEAD_RETURN_IF_ERROR(SetHostname(View(make.getHostname())));
-  BULKHEAD_RETURN_IF_ERROR(ApplySysctls(make.getSysctls()));
+  return ApplySysctls(make.getSysctls());
+}
+
+absl::Status FillPodDirectory(int pod, Make make) {
+  BULKHEAD_RETURN_IF_ERROR(WriteFiles(pod, make));
+  if (make.getNewIpc()) {
+    BULKHEAD_RETURN_IF_ERROR(MountShm(pod, make.getShmBytes(), make.getIdMapping().getHostId()));
+  }
+  if (make.getIdMapping().getLength() > 0) {
+    return MakeUserNamespace(pod, make, [make] { return SetUp(make); });
+  }
+  BULKHEAD_RETURN_IF_ERROR(EnterNewNamespaces(make));
+  BULKHEAD_RETURN_IF_ERROR(SetUp(make));
   return PinNamespaces(pod, make);
 }
 

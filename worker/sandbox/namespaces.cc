@@ -49,9 +49,7 @@ absl::Status Pin(int pod, const char* name) {
   const std::string path = absl::StrCat("/proc/self/ns/", name);
   base::UniqueFd ns(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!ns) return base::ErrnoStatus(absl::StrCat("open ", path));
-  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd mount, base::CloneMount(ns.get(), "", false));
-  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd target, MakeMountPoint(pod, name));
-  return base::Annotate(base::AttachMount(mount.get(), target.get()), absl::StrCat("pin ", name));
+  return PinNamespace(pod, name, ns.get());
 }
 
 }  // namespace
@@ -102,11 +100,21 @@ absl::Status PinNamespaces(int pod, schema::SandboxJob::Make::Reader make) {
   return absl::OkStatus();
 }
 
-absl::Status MountShm(int pod, uint64_t bytes) {
+absl::Status PinNamespace(int pod, const char* name, int ns) {
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd mount, base::CloneMount(ns, "", false));
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd target, MakeMountPoint(pod, name));
+  return base::Annotate(base::AttachMount(mount.get(), target.get()), absl::StrCat("pin ", name));
+}
+
+absl::Status MountShm(int pod, uint64_t bytes, uint32_t owner) {
   BULKHEAD_ASSIGN_OR_RETURN(
       base::UniqueFd mount,
       base::MountDetached("tmpfs",
-                          {{"source", "shm"}, {"mode", "1777"}, {"size", absl::StrCat(bytes)}},
+                          {{"source", "shm"},
+                           {"mode", "1777"},
+                           {"size", absl::StrCat(bytes)},
+                           {"uid", absl::StrCat(owner)},
+                           {"gid", absl::StrCat(owner)}},
                           MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
   BULKHEAD_RETURN_IF_ERROR(base::MakeDirectory(pod, kShmMount, 0711));
   BULKHEAD_ASSIGN_OR_RETURN(

@@ -19,6 +19,9 @@ absl::Status SetHostname(absl::string_view hostname);
 absl::Status ApplySysctls(capnp::List<schema::Label>::Reader sysctls);
 // Gives the caller's namespaces of the kinds asked for a name each in the pod's directory.
 absl::Status PinNamespaces(int pod, schema::SandboxJob::Make::Reader make);
-absl::Status MountShm(int pod, uint64_t bytes);
+// The same for one that is open.
+absl::Status PinNamespace(int pod, const char* name, int ns);
+// owner: of the directory, as the pod's root; 0: the node's.
+absl::Status MountShm(int pod, uint64_t bytes, uint32_t owner);
 
 }  // namespace bulkhead::sandbox

@@ -51,7 +51,7 @@ absl::Status RemovePodDirectory(int run, const std::string& pod_id) {
       base::OpenAt(run, path, O_RDONLY | O_DIRECTORY, base::Resolve::kBeneathNoSymlinks);
   if (absl::IsNotFound(fd.status())) return absl::OkStatus();
   if (!fd.ok()) return fd.status();
-  for (const char* name : {kNetworkPin, kIpcPin, kUtsPin, kShmMount}) {
+  for (const char* name : {kNetworkPin, kIpcPin, kUtsPin, kUserPin, kLayerIdsPin, kShmMount}) {
     BULKHEAD_RETURN_IF_ERROR(Unmount(fd->get(), name));
   }
   return base::RemoveTree(run, path);

@@ -11,6 +11,9 @@ namespace bulkhead::sandbox {
 inline constexpr char kNetworkPin[] = "net";
 inline constexpr char kIpcPin[] = "ipc";
 inline constexpr char kUtsPin[] = "uts";
+inline constexpr char kUserPin[] = "user";
+// Maps what layers have on disk to what the pod's user namespace has.
+inline constexpr char kLayerIdsPin[] = "layer-ids";
 inline constexpr char kShmMount[] = "shm";
 inline constexpr char kResolvConf[] = "resolv.conf";
 inline constexpr char kHostname[] = "hostname";

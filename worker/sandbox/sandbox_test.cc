@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/magic.h>
+#include <linux/nsfs.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -172,6 +173,67 @@ TEST_F(SandboxTest, MakesAPodThatOutlivesItsMaker) {
   });
   EXPECT_NE(Read("/proc/sys/net/ipv4/ip_unprivileged_port_start"), "81\n");
   EXPECT_NE(Read("/proc/sys/kernel/msgmni"), "77\n");
+}
+
+TEST_F(SandboxTest, AUserNamespaceOwnsTheOthers) {
+  MakeGood([](auto make) {
+    Everything(make);
+    make.getIdMapping().setHostId(200000);
+    make.getIdMapping().setLength(65536);
+    SetSysctls(make, {{"net.core.somaxconn", "77"}, {"kernel.shm_rmid_forced", "1"}});
+  });
+  struct stat user;
+  ASSERT_EQ(stat((pod_ / "user").c_str(), &user), 0);
+  for (const char* pin : {"net", "ipc", "uts"}) {
+    base::UniqueFd ns(open((pod_ / pin).c_str(), O_RDONLY | O_CLOEXEC));
+    base::UniqueFd owner(ioctl(ns.get(), NS_GET_USERNS));
+    struct stat st;
+    ASSERT_EQ(fstat(owner.get(), &st), 0) << pin << strerror(errno);
+    EXPECT_EQ(st.st_ino, user.st_ino) << pin;
+  }
+  Inside({"user", "net", "ipc", "uts"}, [] {
+    std::istringstream map(Read("/proc/self/uid_map"));
+    uint32_t inside, outside, length;
+    ASSERT_TRUE(map >> inside >> outside >> length);
+    EXPECT_EQ(inside, 0u);
+    EXPECT_EQ(outside, 200000u);
+    EXPECT_EQ(length, 65536u);
+    EXPECT_TRUE(LoopbackIsUp());
+    EXPECT_EQ(Read("/proc/sys/net/core/somaxconn"), "77\n");
+    EXPECT_EQ(Read("/proc/sys/kernel/shm_rmid_forced"), "1\n");
+  });
+  struct stat shm;
+  ASSERT_EQ(stat((pod_ / "shm").c_str(), &shm), 0);
+  EXPECT_EQ(shm.st_uid, 200000u);
+  EXPECT_TRUE(Remove().ok());
+  EXPECT_FALSE(fs::exists(pod_));
+  EXPECT_EQ(Mounts(), 0);
+}
+
+TEST_F(SandboxTest, AFailureInAUserNamespaceLeavesNothing) {
+  MakeInChild(
+      [](auto make) {
+        Everything(make);
+        make.getIdMapping().setHostId(200000);
+        make.getIdMapping().setLength(65536);
+        SetSysctls(make, {{"net.core.no_such_thing", "1"}});
+      },
+      [](absl::Status status) {
+        EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+        EXPECT_THAT(std::string(status.message()), HasSubstr("net.core.no_such_thing"));
+      });
+  EXPECT_FALSE(fs::exists(pod_));
+  EXPECT_EQ(Mounts(), 0);
+}
+
+TEST_F(SandboxTest, RefusesTheNodesRootInAPod) {
+  MakeInChild(
+      [](auto make) {
+        Everything(make);
+        make.getIdMapping().setLength(65536);
+      },
+      [](absl::Status status) { EXPECT_TRUE(absl::IsInvalidArgument(status)) << status; });
+  EXPECT_FALSE(fs::exists(pod_));
 }
 
 TEST_F(SandboxTest, GivesShmAndFiles) {
