@@ -1,5 +1,6 @@
 #include "tests/support/snapshot.h"
 
+#include <fcntl.h>
 #include <net/if.h>
 #include <unistd.h>
 
@@ -9,6 +10,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/cgroup.h"
+#include "base/unique_fd.h"
 #include "tests/support/proc.h"
 #include "tools/client/admin.h"
 
@@ -143,13 +146,12 @@ void RemoveTestCgroup() {
     RunProgram({"/usr/bin/systemctl", "stop", TestCgroup()}, absl::Seconds(20));
     return;
   }
-  for (const char* top : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
-    rmdir(absl::StrCat(top, TestCgroupPath()).c_str());
-  }
-  std::error_code error;
-  for (const auto& hierarchy : fs::directory_iterator("/sys/fs/cgroup", error)) {
-    rmdir((hierarchy.path().string() + TestCgroupPath()).c_str());
-  }
+  const base::UniqueFd root(open(base::kCgroupMount, O_PATH | O_DIRECTORY | O_CLOEXEC));
+  absl::StatusOr<base::CgroupMode> mode = base::DetectCgroupMode();
+  if (!mode.ok()) return;
+  // A test that failed leaves containers in it.
+  base::KillCgroup(root.get(), *mode, TestCgroupPath()).IgnoreError();
+  base::RemoveCgroup(root.get(), *mode, TestCgroupPath()).IgnoreError();
 }
 
 Snapshot TakeSnapshot(Node& node) {
