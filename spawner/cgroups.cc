@@ -55,11 +55,15 @@ absl::Status Delegate(int root) {
 
 // "worker-<pid>-<n>" of a spawner that lives, so that two of them on one node leave each other
 // alone.
+bool IsOwn(absl::string_view name) {
+  return absl::StartsWith(name, absl::StrCat(kPrefix, getpid(), "-"));
+}
+
 bool OwnerLives(absl::string_view name) {
   const std::vector<absl::string_view> parts = absl::StrSplit(name, '-');
   pid_t owner = 0;
   if (parts.size() != 3 || !absl::SimpleAtoi(parts[1], &owner) || owner <= 0) return false;
-  return owner != getpid() && kill(owner, 0) == 0;
+  return kill(owner, 0) == 0;
 }
 
 std::set<pid_t> ReadProcs(const std::string& path) {
@@ -122,9 +126,9 @@ bool Cgroups::RemoveLeftovers(const std::string& parent) const {
   if (dir == nullptr) return false;
   bool some_stay = false;
   while (const dirent* entry = readdir(dir)) {
-    if (!absl::StartsWith(entry->d_name, kPrefix) || OwnerLives(entry->d_name)) continue;
+    if (!absl::StartsWith(entry->d_name, kPrefix) || IsOwn(entry->d_name)) continue;
     // Refused where a process is in it: a monitor that outlived its spawner.
-    some_stay |= unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR) != 0;
+    some_stay |= OwnerLives(entry->d_name) || unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR) != 0;
   }
   closedir(dir);
   return some_stay;

@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kRetryMilliseconds = 10;
 // Monitors of an earlier spawner end unseen by this one: how often to look for their cgroups.
-constexpr int kSweepMilliseconds = 3000;
+constexpr absl::Duration kSweepEvery = absl::Seconds(3);
 constexpr char kNewBroker = 'B';
 constexpr char kNewRegistries = 'R';
 constexpr int kRequestsInARow = 16;  // then the others get their turn
@@ -54,7 +54,14 @@ absl::Status Server::Serve() {
 
 int Server::PollTimeout() const {
   if (workers_.HasBusyCgroups()) return kRetryMilliseconds;
-  return leftovers_ ? kSweepMilliseconds : -1;
+  return leftovers_ ? next_sweep_.PollTimeout() : -1;
+}
+
+// By the clock, and not only when there is nothing else to do.
+void Server::Sweep() {
+  if (!leftovers_ || !next_sweep_.Passed()) return;
+  leftovers_ = workers_.RemoveLeftovers();
+  next_sweep_ = base::Deadline::After(kSweepEvery);
 }
 
 absl::Status Server::Wait() {
@@ -65,7 +72,7 @@ absl::Status Server::Wait() {
                   {children_.get(), POLLIN, 0}};
   const int ready = poll(fds, 3, PollTimeout());
   if (ready < 0 && errno != EINTR) return base::ErrnoStatus("poll");
-  if (ready == 0 && leftovers_) leftovers_ = workers_.RemoveLeftovers();
+  Sweep();
   broker_ready_ = fds[0].revents != 0;
   supervisor_ready_ = fds[1].revents != 0;
   children_ready_ = fds[2].revents != 0;

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "base/deadline.h"
 #include "spawner/connection.h"
 #include "spawner/workers.h"
 
@@ -28,6 +29,7 @@ class Server {
   void DropBroker(const absl::Status& why);
   absl::Status Wait();
   int PollTimeout() const;  // milliseconds
+  void Sweep();
   void ServeBroker();
   void Handle(Connection::Request request);
   // False: the supervisor is gone.
@@ -44,6 +46,7 @@ class Server {
   bool supervisor_ready_ = false;
   bool children_ready_ = false;
   bool leftovers_ = true;  // not known yet
+  base::Deadline next_sweep_ = base::Deadline::After(absl::ZeroDuration());
 };
 
 }  // namespace bulkhead::spawner

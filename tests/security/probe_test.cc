@@ -239,7 +239,9 @@ TEST(SpawnTest, GivesNothingElse) {
   sigprocmask(SIG_SETMASK, &before, nullptr);
   ASSERT_TRUE(spawned.ok()) << spawned.status();
   const std::string proc = absl::StrCat("/proc/", spawned->pid);
-  EXPECT_THAT(FdsOf(spawned->pid), ::testing::ElementsAre(0, 1, 2, 3, 4, 5, 6));
+  std::vector<int> table = {0, 1, 2};
+  for (const FdRow& row : kMountProfile.fds) table.push_back(row.fd);
+  EXPECT_THAT(FdsOf(spawned->pid), ::testing::ElementsAreArray(table));
   EXPECT_EQ(*base::ReadFile(proc + "/environ", 4096), "");
   EXPECT_EQ(fs::read_symlink(proc + "/cwd"), "/");
   EXPECT_EQ(fs::read_symlink(proc + "/fd/0"), "/dev/null");

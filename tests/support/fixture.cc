@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "base/ids.h"
 #include "base/status.h"
@@ -33,7 +35,11 @@ void NodeTest::TakeBaseline() {
     absl::StatusOr<tools::AdminCounts> counts = tools::AdminStatus(node().admin_socket());
     return counts.ok() && counts->workers == 0;
   }));
-  baseline_ = TakeSnapshot(node());
+  // And their cgroups after them.
+  EXPECT_TRUE(Eventually(kPatience, [this] {
+    const Snapshot last = std::exchange(baseline_, TakeSnapshot(node())).value_or(Snapshot());
+    return last == *baseline_;
+  }));
 }
 
 void NodeTest::ImportImage(const std::string& name, std::vector<std::string> options) {

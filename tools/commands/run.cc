@@ -59,6 +59,13 @@ void WriteOutput(LogStream stream, absl::string_view bytes) {
 }
 
 int RunPod(const Settings& settings, RunRequest request) {
+  // From here on an interrupt is asked for, so that nothing is left behind.
+  sigset_t set;
+  sigemptyset(&set);
+  for (int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, number);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+
   absl::StatusOr<std::string> logs = MakeLogDirectory(settings);
   if (!logs.ok()) return Fail(logs.status());
   absl::Cleanup remove_logs = [&logs] {
@@ -66,12 +73,6 @@ int RunPod(const Settings& settings, RunRequest request) {
     std::filesystem::remove_all(*logs, ignored);
   };
   request.log_directory = *logs;
-
-  sigset_t set;
-  sigemptyset(&set);
-  for (int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, number);
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
   CriClient client(CriSocket(settings));
   Interrupter interrupter(client, set);
   PodRun run(client, std::move(request));
