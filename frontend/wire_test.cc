@@ -435,6 +435,8 @@ TEST_F(Wire, EveryMetricIsAsItsDescriptorSays) {
   EXPECT_EQ(5u, values["container_cpu_usage_seconds_total"]);
   EXPECT_EQ(2u, values["container_pressure_cpu_waiting_seconds_total"]);
   EXPECT_EQ(1000u, values["container_fs_limit_bytes"]);
+  EXPECT_EQ(3u, values["container_sockets"]) << "the broker must be asked for it";
+  EXPECT_FALSE(values.contains("container_file_descriptors")) << "could not be counted";
   EXPECT_FALSE(values.contains("container_memory_rss")) << "the kernel did not say";
 }
 

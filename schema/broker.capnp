@@ -89,10 +89,10 @@ interface Broker {
   containerStats @22 (filter :C.ContainerFilter)
       -> (status :Common.Status, containers :List(Stats.ContainerStats));
   # The filter's state is not looked at. Containers that do not run have only their disk usage.
-  podStats @23 (filter :P.PodFilter)
+  podStats @23 (filter :P.PodFilter, handles :Bool)
       -> (status :Common.Status, pods :List(Stats.PodStats), fsBytes :UInt64, fsInodes :UInt64,
           fsInodesFree :UInt64);
-  # fs: the file system with the writable layers.
+  # handles: containers' descriptors and sockets as well. fs: the file system with the writable layers.
 
   subscribe @24 () -> (status :Common.Status, id :UInt64);
   # Begins to keep events for nextEvents, for as long as this connection lasts; what is there already is told

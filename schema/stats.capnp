@@ -25,6 +25,8 @@ struct ContainerStats {
   startedAtNs @13 :Int64;
   image @14 :Text;
   resources @15 :C.Resources;
+  descriptors @16 :Int64 = -1;  # open in its processes; -1: not asked for, or could not be counted
+  sockets @17 :Int64 = -1;      # of them
 }
 
 struct PodStats {

@@ -85,7 +85,8 @@ std::string ConfinementName(const Profile& profile) {
   if (profile.confinement == Confinement::kInheritable) {
     return "ancestor of containers or plugins: no seccomp, no no_new_privs, full bounding set";
   }
-  return absl::StrCat("no_new_privs, seccomp", profile.view == View::kHost ? "" : ", Landlock",
+  const bool fenced = profile.view != View::kHost && profile.landlock;
+  return absl::StrCat("no_new_privs, seccomp", fenced ? ", Landlock" : "",
                       "; bounding set as above");
 }
 

@@ -47,6 +47,7 @@ enum class Kind : uint32_t {
   kExport = 36,
   kCgroup = 37,
   kUnit = 38,
+  kHandles = 39,
 };
 
 struct Cap {
@@ -76,7 +77,8 @@ struct Syscall {
   // All must hold; several rows for one number are alternatives.
   absl::Span<const ArgRule> args = {};
   // Not 0: refused with this errno instead of death, for what libraries merely try. A row that
-  // allows the same call without rules on arguments wins over it.
+  // allows the same call without rules on arguments wins over it; one with such rules wins over it
+  // where it has none itself, and then all else is death.
   int error = 0;
 };
 
@@ -113,6 +115,7 @@ enum class Dir {
   kLayers,
   kContainers,
   kCgroup,      // base::kCgroupMount
+  kProc,        // /proc of the node
   kRegistries,  // no directory: a sealed memfd, how registries are reached (registries.capnp)
   kLayerIds,    // no directory: a user namespace for MOUNT_ATTR_IDMAP that shows a layer's owners
                 // without the shift
@@ -163,6 +166,10 @@ struct Profile {
   Namespaces namespaces = {};
   IdMap id_map = IdMap::kNone;
   View view = View::kEmpty;
+  // False: a process under Landlock may look at none outside, whatever its capabilities (Linux,
+  // security/landlock/task.c, ptrace_access_check), and this kind must. Its filter then keeps it
+  // from opening files.
+  bool landlock = true;
   absl::Span<const Path> paths = {};
   absl::Span<const FdRow> fds = {};  // beyond 0, 1, 2
   absl::Span<const SyscallSet* const> syscall_sets = {};
@@ -232,6 +239,7 @@ extern const Profile kCheckProfile;
 extern const Profile kExportProfile;
 extern const Profile kCgroupProfile;
 extern const Profile kUnitProfile;
+extern const Profile kHandlesProfile;
 
 // Fixed uids, below the range that dynamic users take; packaging reserves them by name.
 inline constexpr uid_t kFrontendUid = 59101;

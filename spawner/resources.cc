@@ -45,6 +45,7 @@ absl::StatusOr<Resources> Resources::Open(int programs, const security::Places& 
       {Dir::kLayers, absl::StrCat(places.root_dir, "/layers")},
       {Dir::kContainers, absl::StrCat(places.root_dir, "/containers")},
       {Dir::kCgroup, base::kCgroupMount},
+      {Dir::kProc, "/proc"},
   };
   for (const auto& [dir, path] : paths) {
     BULKHEAD_ASSIGN_OR_RETURN(resources.directories_[dir], OpenDirectory(path));

@@ -53,10 +53,17 @@ struct StatsMemory {
   std::shared_ptr<kj::ForkedPromise<void>> counting;  // under way
 };
 
+// What a container's processes have open. -1: not asked for, or not counted to the end.
+struct HandleCount {
+  int64_t descriptors = -1;
+  int64_t sockets = -1;
+};
+
 // One look at pods and containers. Indexes are into the worker's answers.
 struct ContainerLook {
   ContainerPtr container;
   std::optional<Record<schema::CgroupUsage>> usage;  // none: it does not run
+  HandleCount handles;
   int64_t nano_cores = -1;
   StatsMemory::Disk disk;
 };
@@ -73,6 +80,9 @@ absl::StatusOr<std::vector<ContainerLook>> LookAtContainers(Fiber& fiber, Broker
                                                             schema::ContainerFilter::Reader filter);
 absl::StatusOr<std::vector<PodLook>> LookAtPods(Fiber& fiber, Broker& broker,
                                                 schema::PodFilter::Reader filter);
+// Fills in the handles of their containers, for five seconds at most. Where that fails, they are
+// not known, which the log says.
+void LookAtHandles(Fiber& fiber, Broker& broker, std::vector<PodLook>& looks);
 
 // Has writable layers counted, unless that was done within the last ten seconds, and waits for it
 // for two; the count then goes on. what: those that must not be missing.

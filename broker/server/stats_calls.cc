@@ -33,6 +33,8 @@ void Fill(const ContainerLook& look, schema::ContainerStats::Builder out) {
   out.setNanoCores(look.nano_cores);
   out.setRunning(look.usage.has_value());
   if (look.usage.has_value()) out.setUsage(look.usage->read());
+  out.setDescriptors(look.handles.descriptors);
+  out.setSockets(look.handles.sockets);
 }
 
 void Fill(const PodLook& look, schema::PodStats::Builder out) {
@@ -64,9 +66,14 @@ kj::Promise<void> BrokerServer::containerStats(ContainerStatsContext context) {
 
 kj::Promise<void> BrokerServer::podStats(PodStatsContext context) {
   auto filter = std::make_shared<Record<schema::PodFilter>>(context.getParams().getFilter());
+  const bool handles = context.getParams().getHandles();
   return Answer(
       broker_.loop, context,
-      [this, filter](Fiber& fiber) { return LookAtPods(fiber, broker_, filter->read()); },
+      [this, filter, handles](Fiber& fiber) {
+        auto looks = LookAtPods(fiber, broker_, filter->read());
+        if (looks.ok() && handles) LookAtHandles(fiber, broker_, *looks);
+        return looks;
+      },
       [this](auto results, const std::vector<PodLook>& looks) {
         results.setFsBytes(broker_.stats.fs_bytes);
         results.setFsInodes(broker_.stats.fs_inodes);

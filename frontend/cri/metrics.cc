@@ -83,6 +83,7 @@ absl::Status ListMetricDescriptors(const Call&, const v1::ListMetricDescriptorsR
 absl::Status ListPodSandboxMetrics(const Call& call, const v1::ListPodSandboxMetricsRequest&,
                                    v1::ListPodSandboxMetricsResponse& response) {
   Question<Broker::PodStatsParams> question;
+  question.params().setHandles(true);
   BULKHEAD_ASSIGN_OR_RETURN(const auto answer,
                             Ask(call, &Broker::Client::podStatsRequest, question));
   for (const auto pod : answer.results().getPods()) {

@@ -148,6 +148,7 @@ class FakeBrokerServer final : public Broker::Server {
     pod.initUsage().setTimestampNs(1);
     pod.getUsage().setTasks(4);
     Fill(pod.initContainers(1)[0]);
+    if (context.getParams().getHandles()) pod.getContainers()[0].setSockets(3);
     return kj::READY_NOW;
   }
   // Two events, and then the subscriber was too slow.

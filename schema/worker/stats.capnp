@@ -9,6 +9,7 @@ using Conf = import "/schema/config.capnp";
 struct StatsJob {
   cgroupMode @0 :Conf.Host.CgroupMode;
   cgroups @1 :List(Text);    # clean absolute paths below each hierarchy; at most 1024
+  processesOf @2 :List(Text);  # as cgroups, at most 250: their cgroup.procs are opened and not read
   # fds: at most 64 route-netlink sockets, one for each network namespace that is asked about.
 }
 
@@ -17,6 +18,7 @@ struct StatsResult {
   cgroups @1 :List(CgroupUsage);
   networks @2 :List(NetworkUsage);
   # Both in the order of the job.
+  opened @3 :List(UInt32);   # which of processesOf the descriptors that come with this are, in their order
 }
 
 struct CgroupUsage {

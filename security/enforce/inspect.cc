@@ -192,6 +192,8 @@ class Comparison {
         return places.root_dir.empty() ? "" : places.root_dir + "/containers";
       case Dir::kCgroup:
         return base::kCgroupMount;
+      case Dir::kProc:
+        return "/proc";
       case Dir::kRegistries:
       case Dir::kLayerIds:
         return "";

@@ -135,6 +135,7 @@ RulesetAttr HandledBy(const Profile& profile) {
 
 absl::Status ApplyLandlock(const Profile& profile, const Places& places) {
   if (profile.view == View::kHost) return absl::OkStatus();  // it would refuse every mount
+  if (!profile.landlock) return absl::OkStatus();
   if (Abi() == 0) {
     WarnMissing(profile.name);
     return absl::OkStatus();

@@ -97,6 +97,11 @@ std::vector<Syscall> EffectiveRows(const Profile& profile) {
     const bool allowed_anyway = std::any_of(all.begin(), all.end(), [&row](const Syscall& other) {
       return other.number == row.number && IsPlain(other) && Allows(other);
     });
+    // Of a call that is refused as a whole and allowed with some arguments, the latter is left.
+    const bool allowed_in_part = std::any_of(all.begin(), all.end(), [&row](const Syscall& other) {
+      return other.number == row.number && !IsPlain(other) && Allows(other);
+    });
+    if (IsPlain(row) && !Allows(row) && allowed_in_part) continue;
     const bool repeated = IsPlain(row) && !rows.empty() && rows.back().number == row.number &&
                           rows.back().error == row.error;
     if (repeated || (allowed_anyway && !(IsPlain(row) && Allows(row)))) continue;

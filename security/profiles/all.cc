@@ -38,6 +38,7 @@ constexpr const Profile* kAll[] = {
     &kExportProfile,
     &kCgroupProfile,
     &kUnitProfile,
+    &kHandlesProfile,
 };
 
 }  // namespace

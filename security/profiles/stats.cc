@@ -12,7 +12,7 @@ constexpr FdRow kFds[] = {
 };
 constexpr const SyscallSet* kSets[] = {&kRuntimeSet, &kSocketSet};
 constexpr Syscall kSyscalls[] = {
-    {SCMP_SYS(openat), "counters of a cgroup"},
+    {SCMP_SYS(openat), "counters of a cgroup; its list of processes, for handles"},
     {SCMP_SYS(openat2), "directory of a cgroup"},
     {SCMP_SYS(sendto), "ask a route-netlink socket that came with the job for its interfaces"},
     {SCMP_SYS(recvfrom), "and read the answer"},
@@ -34,7 +34,7 @@ constexpr Profile kStatsProfile = {
     .fds = kFds,
     .syscall_sets = kSets,
     .syscalls = kSyscalls,
-    .limits = {.nofile = 128, .memory_bytes = 32ull << 20, .pids = 4, .wall_seconds = 20},
+    .limits = {.nofile = 320, .memory_bytes = 32ull << 20, .pids = 4, .wall_seconds = 20},
 };
 static_assert(EveryRowHasReason(kStatsProfile));
 

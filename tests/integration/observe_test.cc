@@ -1,6 +1,8 @@
 // What the node tells of its pods: use of resources, streamed lists, and events.
 #include <signal.h>
 
+#include <map>
+
 #include "absl/strings/str_cat.h"
 #include "tests/support/fixture.h"
 
@@ -79,6 +81,51 @@ TEST_F(Observe, AContainersUseOfResources) {
   auto info = cri().Call(&Image::ImageFsInfo, cri::ImageFsInfoRequest(), kPatience);
   ASSERT_THAT(info, IsOk());
   EXPECT_GE(info->container_filesystems(0).used_bytes().value(), 5u << 20);
+  RemoveAll();
+}
+
+TEST_F(Observe, MetricsTellWhatAContainerHasOpen) {
+  auto pod = RunPod(PodRequest("pod"));
+  ASSERT_THAT(pod, IsOk());
+  // Of a user of its own: its descriptors are nobody else's to list.
+  auto request = ContainerRequest(
+      *pod, "main",
+      {"/bin/sh", "-c",
+       "for i in 11 12 13 14 15 16 17 18 19 20; do eval \"exec $i</dev/null\"; done; "
+       "nc -l -p 47123 & nc -l -p 47124 & while :; do sleep 1; done"});
+  request.mutable_config()
+      ->mutable_linux()
+      ->mutable_security_context()
+      ->mutable_run_as_user()
+      ->set_value(4711);
+  auto container = Create(request);
+  ASSERT_THAT(container, IsOk());
+  ASSERT_THAT(Start(*container), IsOk());
+  auto idle = StartOne(*pod, "idle", "exec sleep 1000");
+  ASSERT_THAT(idle, IsOk());
+  std::map<std::string, std::map<std::string, uint64_t>> values;
+  const auto look = [&] {
+    auto metrics =
+        cri().Call(&Runtime::ListPodSandboxMetrics, cri::ListPodSandboxMetricsRequest(), kPatience);
+    EXPECT_THAT(metrics, IsOk());
+    values.clear();
+    if (!metrics.ok()) return;
+    for (const auto& one : metrics->pod_metrics(0).container_metrics()) {
+      for (const auto& metric : one.metrics()) {
+        values[one.container_id()][metric.name()] = metric.value().value();
+      }
+    }
+  };
+  EXPECT_TRUE(Eventually(kPatience, [&] {
+    look();
+    return values[*container]["container_sockets"] == 2;
+  })) << values[*container]["container_sockets"];
+  // Ten of each of the shell, nc twice, and sleep; and the standard streams.
+  EXPECT_GE(values[*container]["container_file_descriptors"], 30u);
+  EXPECT_LT(values[*container]["container_file_descriptors"], 80u);
+  ASSERT_TRUE(values[*idle].contains("container_sockets"));
+  EXPECT_EQ(values[*idle]["container_sockets"], 0u);
+  EXPECT_EQ(values[*idle]["container_file_descriptors"], 3u) << "the standard streams";
   RemoveAll();
 }
 

@@ -41,6 +41,12 @@ int ClimbOutOfDirectory() {
   return error == EBADF || error == ENOTDIR ? EACCES : error;
 }
 
+// Who has /proc there must not read what lies in it.
+int ReadOfProcess1(const char* name) {
+  const int error = Try(SYS_openat, 4, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  return error == EBADF || error == ENOTDIR ? EACCES : error;
+}
+
 int RaiseLimit() {
   rlimit limit = {1 << 20, 1 << 20};
   return Try(SYS_setrlimit, RLIMIT_NOFILE, &limit);
@@ -115,6 +121,16 @@ const std::vector<Attempt>& Attempts() {
        SYS_openat,
        {},
        Needs::kHostDirectory},
+      {"read process 1's memory by a directory descriptor",
+       [] { return ReadOfProcess1("1/mem"); },
+       SYS_openat,
+       {},
+       Needs::kNever},
+      {"read process 1's files by a directory descriptor",
+       [] { return ReadOfProcess1("1/root/etc/passwd"); },
+       SYS_openat,
+       {},
+       Needs::kNever},
       {"open by file handle",
        [] { return Try(SYS_open_by_handle_at, 4, nullptr, 0); },
        SYS_open_by_handle_at,

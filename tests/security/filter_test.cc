@@ -230,6 +230,25 @@ TEST(Profiles, OnlyFetchReachesAnotherMachineAndOnlyDialAPod) {
   }
 }
 
+// Landlock keeps files from all others.
+TEST(Profiles, WhoGoesWithoutLandlockOpensDirectoriesAlone) {
+  constexpr uint64_t kDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  for (const Profile* profile : Filtered()) {
+    EXPECT_EQ(profile->landlock, profile->kind != Kind::kHandles) << profile->name;
+    if (profile->landlock) continue;
+    for (int number : {SYS_open, SYS_openat2, SYS_creat, SYS_open_tree, SYS_pidfd_open, SYS_socket,
+                       SYS_connect, SYS_pidfd_send_signal}) {
+      EXPECT_FALSE(TableAllows(*profile, number)) << profile->name << " " << number;
+    }
+    EXPECT_TRUE(TableAllows(*profile, SYS_openat, {4, 0, kDirectory})) << profile->name;
+    for (int bit = 0; bit < 32; ++bit) {
+      const uint64_t other = kDirectory ^ (1ull << bit);
+      EXPECT_FALSE(TableAllows(*profile, SYS_openat, {4, 0, other})) << profile->name << " " << bit;
+    }
+    EXPECT_FALSE(TableAllows(*profile, SYS_openat, {4, 0, O_RDONLY})) << profile->name;
+  }
+}
+
 TEST(Profiles, WhoReadsUntrustedFormatsHasNoPowerOnTheNode) {
   for (Kind kind : {Kind::kFrontend, Kind::kBroker, Kind::kFetch, Kind::kManifest, Kind::kImport,
                     Kind::kInflate, Kind::kUser, Kind::kCni, Kind::kMonitor, Kind::kNodeconfig,

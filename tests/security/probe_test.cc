@@ -102,6 +102,7 @@ class Prober {
                              : row.dir == Dir::kRun        ? places_.run_dir
                              : row.dir == Dir::kLayers     ? layers
                              : row.dir == Dir::kContainers ? places_.root_dir + "/containers"
+                             : row.dir == Dir::kProc       ? "/proc"
                                                            : "/sys/fs/cgroup";
     return UniqueFd(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   }

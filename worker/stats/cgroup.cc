@@ -62,6 +62,11 @@ void ReadBlockIo(int dirfd, const char* name, int64_t* reads, int64_t* writes) {
   }
 }
 
+UniqueFd OpenProcs(const UniqueFd& dir) {
+  if (!dir) return UniqueFd();
+  return UniqueFd(openat(dir.get(), "cgroup.procs", O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+}
+
 // The same files in both versions.
 void ReadTasks(int dir, schema::CgroupUsage::Builder usage) {
   usage.setTasks(ReadNumber(dir, "pids.current"));
@@ -82,6 +87,9 @@ class V1Reader final : public CgroupReader {
     if (const UniqueFd dir = OpenBelow(root_, "memory", path)) ReadMemory(dir.get(), usage);
     if (const UniqueFd dir = OpenBelow(root_, "pids", path)) ReadTasks(dir.get(), usage);
     if (const UniqueFd dir = OpenBelow(root_, "blkio", path)) ReadIo(dir.get(), usage);
+  }
+  UniqueFd OpenProcesses(const std::string& path) override {
+    return OpenProcs(OpenBelow(root_, "pids", path));
   }
 
  private:
@@ -149,6 +157,9 @@ class V2Reader final : public CgroupReader {
     ReadPressure(dir.get(), "cpu.pressure", usage.initCpuPressure());
     ReadPressure(dir.get(), "memory.pressure", usage.initMemoryPressure());
     ReadPressure(dir.get(), "io.pressure", usage.initIoPressure());
+  }
+  UniqueFd OpenProcesses(const std::string& path) override {
+    return OpenProcs(OpenBelow(root_, "", path));
   }
 
  private:

@@ -11,21 +11,41 @@ namespace {
 
 constexpr unsigned kMaxCgroups = 1024;
 
-absl::Status Run(schema::StatsJob::Reader job, const std::vector<base::UniqueFd>& sockets, int root,
-                 schema::StatsResult::Builder result) {
-  const auto paths = job.getCgroups();
-  if (paths.size() > kMaxCgroups) return absl::InvalidArgumentError("stats: too many cgroups");
+absl::Status CheckPaths(capnp::List<capnp::Text>::Reader paths, unsigned most) {
+  if (paths.size() > most) return absl::InvalidArgumentError("stats: too many cgroups");
   for (const auto path : paths) {
     if (!base::IsCleanAbsolutePath(path.cStr())) {
       return absl::InvalidArgumentError("cgroup: not a clean absolute path");
     }
   }
+  return absl::OkStatus();
+}
+
+void OpenProcesses(capnp::List<capnp::Text>::Reader paths, CgroupReader& reader,
+                   std::vector<base::UniqueFd>& opened, schema::StatsResult::Builder result) {
+  std::vector<unsigned> which;
+  for (unsigned i = 0; i < paths.size(); ++i) {
+    base::UniqueFd list = reader.OpenProcesses(paths[i].cStr());
+    if (!list) continue;
+    opened.push_back(std::move(list));
+    which.push_back(i);
+  }
+  auto out = result.initOpened(static_cast<unsigned>(which.size()));
+  for (unsigned i = 0; i < which.size(); ++i) out.set(i, which[i]);
+}
+
+absl::Status Run(schema::StatsJob::Reader job, const std::vector<base::UniqueFd>& sockets, int root,
+                 std::vector<base::UniqueFd>& opened, schema::StatsResult::Builder result) {
+  const auto paths = job.getCgroups();
+  BULKHEAD_RETURN_IF_ERROR(CheckPaths(paths, kMaxCgroups));
+  BULKHEAD_RETURN_IF_ERROR(CheckPaths(job.getProcessesOf(), ipc::kMaxFds));
   const bool v2 = job.getCgroupMode() == schema::Host::CgroupMode::V2;
   const std::unique_ptr<CgroupReader> reader = v2 ? MakeV2Reader(root) : MakeV1Reader(root);
   auto usages = result.initCgroups(paths.size());
   for (unsigned i = 0; i < paths.size(); ++i) reader->Read(paths[i].cStr(), usages[i]);
   auto networks = result.initNetworks(static_cast<unsigned>(sockets.size()));
   for (unsigned i = 0; i < sockets.size(); ++i) ReadNetwork(sockets[i].get(), networks[i]);
+  OpenProcesses(job.getProcessesOf(), *reader, opened, result);
   return absl::OkStatus();
 }
 
@@ -33,8 +53,9 @@ absl::Status Run(schema::StatsJob::Reader job, const std::vector<base::UniqueFd>
 
 worker::JobResult RunStatsJob(schema::StatsJob::Reader job, std::vector<base::UniqueFd> fds,
                               int cgroups, schema::StatsResult::Builder result) {
-  ipc::WriteStatus(Run(job, fds, cgroups, result), result.initStatus());
-  return {};
+  worker::JobResult out;
+  ipc::WriteStatus(Run(job, fds, cgroups, out.fds, result), result.initStatus());
+  return out;
 }
 
 }  // namespace bulkhead::stats

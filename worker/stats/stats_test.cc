@@ -57,6 +57,7 @@ class Busy {
 
   int root() const { return root_.get(); }
   const std::string& path() const { return path_; }
+  pid_t child() const { return child_; }
 
  private:
   // Blocked before the fork, so that none is too early.
@@ -154,6 +155,28 @@ TEST_F(StatsTest, ACgroupThatIsGoneSaysNothing) {
   EXPECT_EQ(Result().getCgroups()[0].getCpuNs(), -1);
   EXPECT_EQ(Result().getCgroups()[0].getMemoryBytes(), -1);
   EXPECT_GT(Result().getCgroups()[1].getCpuNs(), 0) << "but others are read";
+}
+
+TEST_F(StatsTest, OpensListsOfProcesses) {
+  const Busy busy(mode_);
+  capnp::MallocMessageBuilder in, out;
+  auto job = in.initRoot<schema::StatsJob>();
+  job.setCgroupMode(SchemaMode());
+  auto list = job.initProcessesOf(2);
+  list.set(0, "/bulkhead-no-such-cgroup");
+  list.set(1, busy.path());
+  auto result = out.initRoot<schema::StatsResult>();
+  const worker::JobResult opened = RunStatsJob(job, {}, busy.root(), result);
+  ASSERT_TRUE(ipc::ReadStatus(result.asReader().getStatus()).ok());
+  ASSERT_EQ(result.getOpened().size(), 1u);
+  EXPECT_EQ(result.getOpened()[0], 1u) << "the other is not there";
+  ASSERT_EQ(opened.fds.size(), 1u);
+  EXPECT_EQ(base::ReadAll(opened.fds[0].get(), 4096).value_or(""),
+            absl::StrCat(busy.child(), "\n"));
+  EXPECT_EQ(fcntl(opened.fds[0].get(), F_GETFL) & O_ACCMODE, O_RDONLY);
+  list.set(0, "/a/../b");
+  RunStatsJob(job, {}, busy.root(), result);
+  EXPECT_TRUE(absl::IsInvalidArgument(ipc::ReadStatus(result.asReader().getStatus())));
 }
 
 TEST_F(StatsTest, RefusesWhatIsNoPathOfACgroup) {
