@@ -60,7 +60,7 @@ TEST_F(UserNamespace, RootOfAPodOnTheNodesNetworkIsNobodyOnTheNode) {
 
 TEST_F(UserNamespace, OwnsThePodsNetwork) {
   auto request = MappedPod("pod", cri::POD, 200000);
-  (*request.mutable_config()->mutable_linux()->mutable_sysctls())["net.core.somaxconn"] = "77";
+  (*request.mutable_config()->mutable_linux()->mutable_sysctls())["net.ipv4.ip_unprivileged_port_start"] = "77";
   (*request.mutable_config()->mutable_linux()->mutable_sysctls())["kernel.shm_rmid_forced"] = "1";
   auto pod = RunPod(request);
   ASSERT_THAT(pod, IsOk());
@@ -68,7 +68,7 @@ TEST_F(UserNamespace, OwnsThePodsNetwork) {
   auto container =
       ContainerRequest(*pod, "main",
                        {"/bin/sh", "-c",
-                        "cat /proc/sys/net/core/somaxconn /proc/sys/kernel/shm_rmid_forced; "
+                        "cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/kernel/shm_rmid_forced; "
                         "ip addr add 10.9.9.9/32 dev lo && ip -o addr show lo"});
   container.mutable_config()
       ->mutable_linux()
