@@ -28,8 +28,8 @@ namespace {
 using ipc::SpawnEvent;
 using ipc::SpawnReply;
 
-constexpr absl::Duration kPatience =
 constexpr absl::Duration kSettling = absl::Seconds(5);
+constexpr absl::Duration kPatience =
     absl::Seconds(60);  // for all of them, on a node that is busy starting
 
 bool IsWorker(const Profile& profile) {
