@@ -56,6 +56,11 @@ absl::StatusOr<std::string> ConfigJson(schema::ContainerSpec::Reader spec, const
   if (spec.getHooks().size() > 0) {
     BULKHEAD_ASSIGN_OR_RETURN(config["hooks"], HooksObject(spec.getHooks()));
   }
+  // The only annotation, and a constant: crun would put the container into a cgroup below its scope, with limits that
+  // later ones of the scope cannot raise.
+  if (absl::StrContains(spec.getCgroup().cStr(), ":")) {
+    config["annotations"] = {{"run.oci.systemd.subgroup", ""}};
+  }
   return Serialize(config);
 }
 

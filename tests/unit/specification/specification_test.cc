@@ -359,7 +359,9 @@ TEST(Specification, WhatEachRequestChanges) {
 // The objects of runtime-spec 1.0.2 and their members; "*" takes any. What is written and not named
 // there would be ignored by a runtime, or be refused by a stricter one.
 const std::map<std::string, std::set<std::string>> kSpec = {
-    {"", {"ociVersion", "process", "root", "hostname", "mounts", "hooks", "linux"}},
+    {"", {"ociVersion", "process", "root", "hostname", "mounts", "hooks", "linux",
+      "annotations"}},
+    {"/annotations", {"run.oci.systemd.subgroup"}},
     {"/process",
      {"terminal", "user", "args", "env", "cwd", "capabilities", "noNewPrivileges", "oomScoreAdj",
       "rlimits"}},
