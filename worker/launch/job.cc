@@ -76,8 +76,11 @@ absl::Status Delete(schema::LaunchJob::Reader job, const Place& place) {
   // forgotten it.
   if (absl::IsNotFound(OpenBundle(place).status())) return absl::OkStatus();
   BULKHEAD_ASSIGN_OR_RETURN(Runtime runtime, Runtime::Open(job, place));
-  BULKHEAD_RETURN_IF_ERROR(
-      runtime.Call({"delete", "--force", place.container_id}, kDeletePatience));
+  // Without force first, as it has ended already but for accidents: runc waits 100 ms with it.
+  if (!runtime.Call({"delete", place.container_id}, kDeletePatience).ok()) {
+    BULKHEAD_RETURN_IF_ERROR(
+        runtime.Call({"delete", "--force", place.container_id}, kDeletePatience));
+  }
   worker::MarkStep("runtime delete");
   return RemoveBundle(place);
 }
