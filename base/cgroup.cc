@@ -221,20 +221,29 @@ absl::Status KillCgroup(int root, CgroupMode mode, absl::string_view path) {
   return WriteKernelFile(fd->get(), "cgroup.kill", "1");
 }
 
-absl::Status RemoveCgroupAt(int root, const std::string& place) {
+namespace {
+
+absl::Status RemoveAt(int root, const std::string& place, const Deadline& deadline) {
   const size_t slash = place.rfind('/');
   const std::string parent = slash == std::string::npos ? "." : place.substr(0, slash);
   const std::string name = slash == std::string::npos ? place : place.substr(slash + 1);
   absl::StatusOr<UniqueFd> fd = OpenCgroup(root, parent);
   if (absl::IsNotFound(fd.status())) return absl::OkStatus();
   if (!fd.ok()) return fd.status();
-  return RemoveBelow(fd->get(), name, 0, Deadline::After(kPatience));
+  return RemoveBelow(fd->get(), name, 0, deadline);
+}
+
+}  // namespace
+
+absl::Status RemoveCgroupAt(int root, const std::string& place) {
+  return RemoveAt(root, place, Deadline::After(kPatience));
 }
 
 absl::Status RemoveCgroup(int root, CgroupMode mode, absl::string_view path) {
   BULKHEAD_RETURN_IF_ERROR(CheckPath(path));
+  const Deadline deadline = Deadline::After(kPatience);
   for (const std::string& place : Places(mode, path)) {
-    BULKHEAD_RETURN_IF_ERROR(RemoveCgroupAt(root, place));
+    BULKHEAD_RETURN_IF_ERROR(RemoveAt(root, place, deadline));
   }
   return absl::OkStatus();
 }

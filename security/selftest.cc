@@ -28,7 +28,7 @@ namespace {
 using ipc::SpawnEvent;
 using ipc::SpawnReply;
 
-constexpr absl::Duration kSettling = absl::Seconds(5);
+constexpr absl::Duration kSettling = absl::Seconds(5);  // of one worker
 constexpr absl::Duration kPatience =
     absl::Seconds(60);  // for all of them, on a node that is busy starting
 

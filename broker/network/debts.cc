@@ -63,14 +63,6 @@ void Pay(Fiber& fiber, Broker& broker, const AttachmentPtr& attachment) {
   if (broker.network.wake.get() != nullptr) broker.network.wake->fulfill();
 }
 
-absl::Status MakeDue(Broker& broker, const AttachmentPtr& attachment) {
-  auto record = attachment->record.edit();
-  if (record.getDue()) return absl::OkStatus();
-  record.setDue(true);
-  record.setDueSinceNs(WallClockNs());
-  return broker.state.Save(attachment, Durability::kProcess);
-}
-
 struct Schedule {
   std::vector<AttachmentPtr> now;
   absl::Time next = absl::InfiniteFuture();
@@ -99,6 +91,14 @@ void StartPaying(Broker& broker, const AttachmentPtr& attachment) {
 }
 
 }  // namespace
+
+absl::Status MakeDue(Broker& broker, const AttachmentPtr& attachment) {
+  auto record = attachment->record.edit();
+  if (record.getDue()) return absl::OkStatus();
+  record.setDue(true);
+  record.setDueSinceNs(WallClockNs());
+  return broker.state.Save(attachment, Durability::kProcess);
+}
 
 absl::Status DetachPod(Fiber& fiber, Broker& broker, const std::string& pod_id) {
   AttachmentPtr attachment = broker.state.FindAttachment(pod_id);

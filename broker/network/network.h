@@ -68,6 +68,8 @@ absl::StatusOr<std::unique_ptr<PreparedAttachment>> PrepareAttachment(Fiber& fib
 absl::Status AttachPod(Fiber& fiber, Broker& broker, PodObject& pod, PreparedAttachment& prepared);
 // Instead of AttachPod: nothing is owed.
 void AbandonAttachment(Broker& broker, const PreparedAttachment& prepared);
+// Writes down that DEL is due, unless it is already.
+absl::Status MakeDue(Broker& broker, const AttachmentPtr& attachment);
 // Makes DEL due and lets it begin; returns when it is done, or cannot be done soon: then it goes on
 // in the background, whatever becomes of the pod, until it succeeds. An error: not even that could
 // be written down.

@@ -1,11 +1,12 @@
 #include "broker/plan/pod_ids.h"
 
 #include "absl/strings/str_cat.h"
+#include "security/policy/pod_ids.h"
 
 namespace bulkhead::broker {
 namespace {
 
-constexpr uint32_t kIdsOfOnePod = 65536;
+using security::kIdsOfOnePod;
 constexpr char kField[] = "config.linux.security_context.namespace_options.userns_options";
 
 bool Overlap(schema::IdMapping::Reader a, uint64_t first, uint64_t count) {

@@ -144,15 +144,12 @@ void RecoverPod(Fiber& fiber, Broker& broker, const PodPtr& pod) {
 // network went.
 void RecoverNetworks(Broker& broker) {
   for (const auto& [id, attachment] : broker.state.attachments()) {
-    auto record = attachment->record.edit();
-    if (record.getDue()) continue;
+    auto record = attachment->record.read();
     auto pod = broker.state.pods().find(id);
     bool gone = pod == broker.state.pods().end() ||
                 pod->second->record.read().getState() != schema::Pod::State::READY;
-    if (!gone && FromThisBoot(broker, record.getBootId().asReader())) continue;
-    record.setDue(true);
-    record.setDueSinceNs(WallClockNs());
-    Report("network", id, broker.state.Save(attachment, Durability::kProcess));
+    if (!gone && FromThisBoot(broker, record.getBootId())) continue;
+    Report("network", id, MakeDue(broker, attachment));
   }
   broker.loop.Stay([&broker](Fiber& fiber) { PayDebts(fiber, broker); });
   broker.loop.Detach([&broker](Fiber& fiber) {

@@ -7,6 +7,9 @@
 
 namespace bulkhead::security {
 
+// Of a pod that names no range of its own, as kubelet gives them: ids of 16 bits.
+inline constexpr uint32_t kIdsOfOnePod = 65536;
+
 // Whether ids host_id to host_id+length-1 of the node may be a pod's. Never the node's root, whose
 // files and processes the pod would own, nor where layers lie on disk. length 0: no user namespace
 // at all. INVALID_ARGUMENT.

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "security/policy/pod_ids.h"
 #include "tools/config/keys.h"
 
 namespace bulkhead::tools {
@@ -9,7 +10,7 @@ namespace {
 
 // Ids from 2^31 on are where layers lie on disk.
 constexpr uint32_t kMaxPodId = 0x7fffffff;
-constexpr uint32_t kIdsOfOnePod = 65536;
+using security::kIdsOfOnePod;
 
 constexpr Key<Settings> kCniKeys[] = {
     {"conf_dir", [](const Value& v, Settings* s) { return v.Path(&s->cni_conf_dir); }},

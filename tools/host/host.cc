@@ -9,13 +9,13 @@
 #include "absl/strings/str_split.h"
 #include "base/fs.h"
 #include "base/status.h"
+#include "security/layer_ids.h"
 
 namespace bulkhead::tools {
 namespace {
 
 constexpr char kSubordinateUser[] = "bulkhead";
 constexpr size_t kMaxSubordinateBytes = 1 << 20;
-constexpr uint64_t kFirstTakenId = uint64_t{1} << 31;  // layers lie there (security/layer_ids.h)
 
 // The test that sd_booted(3) documents; the command name guards against a stale directory.
 bool SystemdIsInit() {
@@ -31,7 +31,7 @@ SubordinateIds FirstRange(absl::string_view text, absl::string_view user) {
     SubordinateIds range;
     if (parts.size() != 3 || parts[0] != user) continue;
     if (!absl::SimpleAtoi(parts[1], &range.first) || !absl::SimpleAtoi(parts[2], &range.count) ||
-        range.first == 0 || uint64_t{range.first} + range.count > kFirstTakenId) {
+        range.first == 0 || uint64_t{range.first} + range.count > security::kLayerIdShift) {
       return SubordinateIds();
     }
     return range;
