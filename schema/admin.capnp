@@ -18,8 +18,9 @@ interface Admin {
   # An OCI layout or docker-archive tar. reference without repository: the names that the archive gives.
 
   status @1 () -> (status :Common.Status, pods :UInt32, readyPods :UInt32, containers :UInt32,
-                   runningContainers :UInt32, images :UInt32, workers :UInt32, operations :UInt32);
-  # Counts for `bulkhead status`.
+                   runningContainers :UInt32, images :UInt32, workers :UInt32, operations :UInt32,
+                   spares :List(Text));
+  # Counts for `bulkhead status`. spares: the kinds of the workers that stand by without a job, which workers leaves out.
 
   stopAll @2 () -> (status :Common.Status);
   # Stops every pod; for `bulkhead up --stop-containers`.

@@ -82,8 +82,11 @@ kj::Promise<void> AdminServer::status(StatusContext context) {
   results.setContainers(broker_.state.containers().size());
   results.setRunningContainers(running);
   results.setImages(broker_.state.images().size());
-  results.setWorkers(broker_.spawner.live());
+  results.setWorkers(broker_.spawner.busy());
   results.setOperations(broker_.loop.operations());
+  const std::vector<std::string> spares = broker_.spawner.Spares();
+  auto kinds = results.initSpares(spares.size());
+  for (size_t i = 0; i < spares.size(); ++i) kinds.set(i, spares[i]);
   return kj::READY_NOW;
 }
 

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 
@@ -14,6 +15,21 @@ namespace bulkhead::broker {
 
 // A worker that limits itself ends so (worker/common/own_limits.h).
 constexpr int kOutOfMemoryExit = 3;
+
+namespace {
+
+// Those that pods and containers wait for: one of each stands by, confined and without a job, as
+// starting one takes longer than most jobs. It still does one job and ends. The rest are rare, or
+// their jobs are long.
+bool IsWorthASpare(security::Kind kind) {
+  using security::Kind;
+  constexpr Kind kKinds[] = {Kind::kSandbox, Kind::kCgroup,  Kind::kMount,
+                             Kind::kUser,    Kind::kLaunch,  Kind::kSignal,
+                             Kind::kRemove,  Kind::kNetwork, Kind::kCni};
+  return std::ranges::find(kKinds, kind) != std::end(kKinds);
+}
+
+}  // namespace
 
 bool WorkerExit::OverLimit() const {
   if (!started) return false;
@@ -71,19 +87,20 @@ void SpawnerClient::Take(const ipc::SpawnReply& reply) {
 void SpawnerClient::Disconnected() {
   connected_ = false;
   base::Log(base::Severity::kError, "the spawner is gone");
+  spares_.clear();
   for (auto& [id, exit] : live_) exit->fulfill(WorkerExit{.started = false, .value = ECONNRESET});
   live_.clear();
 }
 
-absl::StatusOr<SpawnerClient::Started> SpawnerClient::Spawn(Fiber& fiber, security::Kind kind,
-                                                            int control) {
+absl::StatusOr<SpawnerClient::Started> SpawnerClient::Spawn(Fiber& fiber, security::Kind kind) {
   if (!connected_) return absl::UnavailableError("the spawner is gone");
+  BULKHEAD_ASSIGN_OR_RETURN(base::FdPair pair, base::MakeSocketPair(SOCK_STREAM));
   ipc::SpawnRequest request = {.magic = ipc::kSpawnMagic,
                                .op = ipc::SpawnOp::kSpawn,
                                .id = next_id_++,
                                .kind = static_cast<uint32_t>(kind)};
   base::Deadline deadline = base::Deadline::After(absl::Seconds(10));
-  while (ipc::SendWithFd(writer_.get(), &request, sizeof(request), control,
+  while (ipc::SendWithFd(writer_.get(), &request, sizeof(request), pair.second.get(),
                          MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return absl::UnavailableError("the spawner is gone");
@@ -91,7 +108,46 @@ absl::StatusOr<SpawnerClient::Started> SpawnerClient::Spawn(Fiber& fiber, securi
   }
   auto exit = kj::newPromiseAndFulfiller<WorkerExit>();
   live_[request.id] = kj::mv(exit.fulfiller);
-  return Started{.id = request.id, .exit = kj::mv(exit.promise)};
+  return Started{.id = request.id, .exit = kj::mv(exit.promise), .control = std::move(pair.first)};
+}
+
+absl::StatusOr<SpawnerClient::Started> SpawnerClient::Obtain(Fiber& fiber, security::Kind kind) {
+  if (!IsWorthASpare(kind)) return Spawn(fiber, kind);
+  ReplaceSpare(kind);
+  if (std::optional<Started> spare = TakeSpare(kind)) return *std::move(spare);
+  return Spawn(fiber, kind);
+}
+
+std::vector<std::string> SpawnerClient::Spares() const {
+  std::vector<std::string> kinds;
+  for (const auto& [kind, spare] : spares_) {
+    // One that has ended is none any more.
+    if (live_.contains(spare.id)) kinds.emplace_back(security::FindProfile(kind)->name);
+  }
+  return kinds;
+}
+
+std::optional<SpawnerClient::Started> SpawnerClient::TakeSpare(security::Kind kind) {
+  auto found = spares_.find(kind);
+  if (found == spares_.end()) return std::nullopt;
+  Started spare = std::move(found->second);
+  spares_.erase(found);
+  // One that has ended in the meantime is nobody's any more.
+  if (!live_.contains(spare.id)) return std::nullopt;
+  return spare;
+}
+
+// A little later, as the operation that took the last one needs the processors now.
+void SpawnerClient::ReplaceSpare(security::Kind kind) {
+  constexpr absl::Duration kLater = absl::Milliseconds(10);
+  if (!replacing_.insert(kind).second) return;
+  loop_.Stay([this, kind](Fiber& fiber) {
+    fiber.Sleep(kLater);
+    replacing_.erase(kind);
+    if (spares_.contains(kind)) return;
+    absl::StatusOr<Started> spare = Spawn(fiber, kind);
+    if (spare.ok()) spares_.emplace(kind, *std::move(spare));
+  });
 }
 
 void SpawnerClient::Kill(uint64_t id) {

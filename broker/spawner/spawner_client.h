@@ -2,7 +2,10 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "base/unique_fd.h"
@@ -34,19 +37,27 @@ class SpawnerClient {
   // Serves replies; to be added to the loop once. Ends where the spawner is gone.
   kj::Promise<void> Serve();
 
+  // A worker without a job yet. It starts and confines itself meanwhile.
   struct Started {
     uint64_t id;
     kj::Promise<WorkerExit> exit;
+    base::UniqueFd control;  // our end of its fd 3
   };
-  // control becomes the worker's fd 3 and stays the caller's to close. UNAVAILABLE: no spawner.
-  absl::StatusOr<Started> Spawn(Fiber& fiber, security::Kind kind, int control);
+  // A spare one where there is one, else one that starts now. UNAVAILABLE: no spawner.
+  absl::StatusOr<Started> Obtain(Fiber& fiber, security::Kind kind);
   // Kills the worker and its cgroup; nothing where it has ended.
   void Kill(uint64_t id);
 
-  size_t live() const { return live_.size(); }
+  // Workers that have a job, or are about to get one.
+  size_t busy() const { return live_.size() - Spares().size(); }
+  // The kinds of those that stand by.
+  std::vector<std::string> Spares() const;
   bool connected() const { return connected_; }
 
  private:
+  absl::StatusOr<Started> Spawn(Fiber& fiber, security::Kind kind);
+  std::optional<Started> TakeSpare(security::Kind kind);
+  void ReplaceSpare(security::Kind kind);
   void Drain();
   void Take(const ipc::SpawnReply& reply);
   void Disconnected();
@@ -57,6 +68,8 @@ class SpawnerClient {
   bool connected_ = true;
   uint64_t next_id_ = 1;
   std::map<uint64_t, kj::Own<kj::PromiseFulfiller<WorkerExit>>> live_;
+  std::map<security::Kind, Started> spares_;
+  std::set<security::Kind> replacing_;
 };
 
 }  // namespace bulkhead::broker

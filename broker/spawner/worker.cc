@@ -26,14 +26,10 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Begin(Fiber& fiber, SpawnerClien
                                                       security::Kind kind, Options options) {
   TimedStep step = fiber.Step(KindName(kind));
   TimedStep start = fiber.Step(absl::StrCat(KindName(kind), ": start"));
-  BULKHEAD_ASSIGN_OR_RETURN(base::FdPair pair, base::MakeSocketPair(SOCK_STREAM));
   base::Deadline deadline = base::Deadline::After(LimitOf(kind, options.limit));
-  BULKHEAD_ASSIGN_OR_RETURN(SpawnerClient::Started started,
-                            spawner.Spawn(fiber, kind, pair.second.get()));
-  pair.second.Reset();
-  return std::unique_ptr<Worker>(new Worker(spawner, kind, std::move(pair.first), deadline,
-                                            options.result, kj::mv(started), std::move(step),
-                                            std::move(start)));
+  BULKHEAD_ASSIGN_OR_RETURN(SpawnerClient::Started started, spawner.Obtain(fiber, kind));
+  return std::unique_ptr<Worker>(new Worker(spawner, kind, kj::mv(started), deadline,
+                                            options.result, std::move(step), std::move(start)));
 }
 
 absl::Status Worker::Give(Fiber& fiber, capnp::MessageBuilder& job, absl::Span<const int> fds) {
@@ -51,12 +47,11 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(Fiber& fiber, SpawnerClien
   return worker;
 }
 
-Worker::Worker(SpawnerClient& spawner, security::Kind kind, base::UniqueFd control,
-               base::Deadline deadline, ipc::Limits limits, SpawnerClient::Started started,
-               TimedStep step, TimedStep start)
+Worker::Worker(SpawnerClient& spawner, security::Kind kind, SpawnerClient::Started started,
+               base::Deadline deadline, ipc::Limits limits, TimedStep step, TimedStep start)
     : spawner_(spawner),
       kind_(kind),
-      control_(std::move(control)),
+      control_(std::move(started.control)),
       deadline_(deadline),
       limits_(limits),
       step_(std::move(step)),

@@ -80,9 +80,8 @@ class Worker {
   void WaitForExit(Fiber& fiber);
 
  private:
-  Worker(SpawnerClient& spawner, security::Kind kind, base::UniqueFd control,
-         base::Deadline deadline, ipc::Limits limits, SpawnerClient::Started started,
-         TimedStep step, TimedStep start);
+  Worker(SpawnerClient& spawner, security::Kind kind, SpawnerClient::Started started,
+         base::Deadline deadline, ipc::Limits limits, TimedStep step, TimedStep start);
   absl::string_view name() const;
   absl::StatusOr<ipc::Received> Receive(Fiber& fiber);
   absl::Status Explain(Fiber& fiber, const absl::Status& why);

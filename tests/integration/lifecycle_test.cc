@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/support/fixture.h"
+#include "tests/support/proc.h"
 
 namespace bulkhead::test {
 namespace {
@@ -144,6 +145,24 @@ TEST_F(Lifecycle, ExecSync) {
   EXPECT_EQ(Exec(*container, {"/bin/sleep", "100"}, 1).status().code(),
             absl::StatusCode::kDeadlineExceeded);
   EXPECT_THAT(Exec(*container, {"/bin/true"}), IsOk()) << "after one that was killed";
+  RemoveAll();
+}
+
+// A signal that comes while the runtime's own program still runs would be lost.
+TEST_F(Lifecycle, StartAnswersOnceTheProgramRuns) {
+  auto pod = RunPod(PodRequest("pod"));
+  ASSERT_THAT(pod, IsOk());
+  for (int i = 0; i < 10; ++i) {
+    auto container = Create(ContainerRequest(*pod, absl::StrCat("c", i), {"/bin/sleep", "1000"}));
+    ASSERT_THAT(container, IsOk());
+    ASSERT_THAT(Start(*container), IsOk());
+    bool runs = false;
+    for (const ProcessInfo& process : Descendants(node().Daemon("spawner"))) {
+      runs |= process.name == "sleep";
+    }
+    EXPECT_TRUE(runs);
+    ASSERT_THAT(Remove(*container), IsOk());
+  }
   RemoveAll();
 }
 

@@ -25,10 +25,15 @@ namespace fs = std::filesystem;
 constexpr const char* kNotOurs[] = {"state/"};
 
 // Orphans that ended are this process's to reap, as it is their subreaper; nobody left them behind.
-std::multiset<std::string> Processes() {
+// Nor are the spare workers left behind: one of a kind is to stand by.
+std::multiset<std::string> Processes(const std::vector<std::string>& spares) {
   std::multiset<std::string> names;
   for (const ProcessInfo& info : Descendants(getpid())) {
     if (info.state != 'Z' || info.parent != getpid()) names.insert(info.name);
+  }
+  for (const std::string& kind : spares) {
+    if (auto found = names.find(absl::StrCat("bh-", kind)); found != names.end())
+      names.erase(found);
   }
   return names;
 }
@@ -64,11 +69,13 @@ std::multiset<std::string> Files(const Node& node) {
   return names;
 }
 
-std::multiset<std::string> Descriptors(const Node& node) {
+// Each spare worker has a descriptor in the broker and one in the spawner.
+std::multiset<std::string> Descriptors(const Node& node, size_t spares) {
   std::multiset<std::string> counts;
   for (const char* name : {"frontend", "broker", "spawner", "auditor", "streaming"}) {
     std::error_code error;
-    int count = 0;
+    const absl::string_view daemon = name;
+    int count = daemon == "broker" || daemon == "spawner" ? -static_cast<int>(spares) : 0;
     fs::directory_iterator end;
     fs::directory_iterator i(absl::StrCat("/proc/", node.Daemon(name), "/fd"), error);
     for (; !error && i != end; i.increment(error)) ++count;
@@ -77,8 +84,8 @@ std::multiset<std::string> Descriptors(const Node& node) {
   return counts;
 }
 
-std::multiset<std::string> Rows(const Node& node) {
-  absl::StatusOr<tools::AdminCounts> counts = tools::AdminStatus(node.admin_socket());
+std::multiset<std::string> Rows(const Node& node,
+                                const absl::StatusOr<tools::AdminCounts>& counts) {
   if (!counts.ok()) return {counts.status().ToString()};
   absl::StatusOr<tools::AdminNetworks> networks = tools::AdminNetworkStatus(node.admin_socket());
   if (!networks.ok()) return {networks.status().ToString()};
@@ -109,17 +116,25 @@ void ListCgroups(const std::string& top, const std::vector<std::string>& prefixe
   }
 }
 
-std::multiset<std::string> Cgroups(const Node& node) {
+std::multiset<std::string> Cgroups(const Node& node, size_t spares) {
   // Workers' cgroups bear their spawner's number; those of one that was killed count on.
   static std::set<pid_t> spawners;
   if (pid_t spawner = node.Daemon("spawner"); spawner > 0) spawners.insert(spawner);
-  // An empty slice may stay.
-  std::vector<std::string> prefixes = {TestCgroupPath() + (SystemdDriver() ? "/" : "")};
+  std::vector<std::string> prefixes;
   for (pid_t spawner : spawners) {
     prefixes.push_back(absl::StrCat("bulkhead/worker-", spawner, "-"));
   }
-  std::multiset<std::string> found;
-  ListCgroups("/sys/fs/cgroup", prefixes, &found);
+  std::multiset<std::string> workers, found;
+  ListCgroups("/sys/fs/cgroup", prefixes, &workers);
+  // Whose each is cannot be seen: their number counts, by hierarchy.
+  std::map<std::string, int> number;
+  for (const std::string& path : workers) ++number[path.substr(0, path.rfind('/'))];
+  for (const auto& [parent, count] : number) {
+    const int others = count - static_cast<int>(spares);
+    if (others != 0) found.insert(absl::StrCat(parent, " has ", others, " workers"));
+  }
+  // An empty slice may stay.
+  ListCgroups("/sys/fs/cgroup", {TestCgroupPath() + (SystemdDriver() ? "/" : "")}, &found);
   return found;
 }
 
@@ -163,14 +178,17 @@ Snapshot TakeSnapshot(Node& node) {
       .status()
       .IgnoreError();
   // First, as it makes a connection of its own, which is gone when the descriptors are counted.
-  now["row"] = Rows(node);
-  now["process"] = Processes();
+  const absl::StatusOr<tools::AdminCounts> counts = tools::AdminStatus(node.admin_socket());
+  now["row"] = Rows(node, counts);
+  std::vector<std::string> spares;
+  if (counts.ok()) spares = counts->spares;
+  now["process"] = Processes(spares);
   std::vector<std::string> mounts = Mounts();
   now["mount"] = {mounts.begin(), mounts.end()};
   now["interface"] = Interfaces();
-  now["cgroup"] = Cgroups(node);
+  now["cgroup"] = Cgroups(node, spares.size());
   now["file"] = Files(node);
-  now["descriptor"] = Descriptors(node);
+  now["descriptor"] = Descriptors(node, spares.size());
   return now;
 }
 

@@ -168,7 +168,10 @@ absl::StatusOr<AdminCounts> AdminStatus(const std::string& socket) {
         counts = {response.getPods(),       response.getReadyPods(),
                   response.getContainers(), response.getRunningContainers(),
                   response.getImages(),     response.getWorkers(),
-                  response.getOperations()};
+                  response.getOperations(), {}};
+        for (const capnp::Text::Reader kind : response.getSpares()) {
+          counts.spares.push_back(kind.cStr());
+        }
       }));
   return counts;
 }

@@ -17,8 +17,9 @@ struct AdminCounts {
   uint32_t containers = 0;
   uint32_t running_containers = 0;
   uint32_t images = 0;
-  uint32_t workers = 0;
+  uint32_t workers = 0;  // that have a job
   uint32_t operations = 0;
+  std::vector<std::string> spares;  // kinds of the workers that stand by
 };
 
 // An image on its way.

@@ -47,7 +47,8 @@ int RunStatus(Words words) {
   if (!counts.ok()) return Fail(counts.status());
   printf("pods: %u (%u ready)\ncontainers: %u (%u running)\nimages: %u\n", counts->pods,
          counts->ready_pods, counts->containers, counts->running_containers, counts->images);
-  printf("workers: %u\noperations: %u\n", counts->workers, counts->operations);
+  printf("workers: %u, and %zu that stand by\noperations: %u\n", counts->workers,
+         counts->spares.size(), counts->operations);
   absl::StatusOr<std::vector<AdminPull>> pulls = AdminPulls(AdminSocket(*settings));
   if (!pulls.ok()) return Fail(pulls.status());
   printf("pulls: %zu\n", pulls->size());

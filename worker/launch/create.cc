@@ -197,7 +197,9 @@ absl::Status Build(schema::LaunchJob::Reader job, const Place& place, Inputs in,
   worker::MarkStep("runtime create");
   BULKHEAD_RETURN_IF_ERROR(stdio.Finish());
   BULKHEAD_RETURN_IF_ERROR(FindProcess(place, container));
+  BULKHEAD_ASSIGN_OR_RETURN(const uint64_t inode, InodeOfProgram(container->pid));
   const Promise promise = {.pid = container->pid,
+                           .runtime_inode = inode,
                            .seccomp = spec.getProcess().getSeccomp().getType() !=
                                       schema::SecurityProfile::Type::UNCONFINED,
                            .no_new_privs = spec.getProcess().getNoNewPrivileges(),

@@ -47,16 +47,24 @@ absl::Status HideUnified(schema::Host::CgroupMode mode) {
   return absl::OkStatus();
 }
 
-// Polls, as the process may be between the runtime's answer and its own last step.
+bool ExecutesTheRuntime(const Promise& promise) {
+  const absl::StatusOr<uint64_t> inode = InodeOfProgram(promise.pid);
+  return inode.ok() && *inode == promise.runtime_inode;
+}
+
+// Polls, as the process may be between the runtime's answer and its own last step. A signal that
+// comes before the container's program could ask for it is lost, so the start ends no sooner than
+// that begins.
 absl::Status CheckStarted(const Place& place) {
   BULKHEAD_ASSIGN_OR_RETURN(const Promise promise, LoadPromise(place));
   const Deadline deadline = Deadline::After(kPromisePatience);
   for (;;) {
     const absl::Status status = CheckPromise(promise, place.container_id, true);
     // Ended already: a short command, which nothing can be said about any more.
-    if (status.ok() || absl::IsNotFound(status)) return absl::OkStatus();
+    if (absl::IsNotFound(status)) return absl::OkStatus();
+    if (status.ok() && !ExecutesTheRuntime(promise)) return absl::OkStatus();
     if (deadline.Passed()) return status;
-    absl::SleepFor(absl::Milliseconds(2));
+    absl::SleepFor(absl::Milliseconds(1));
   }
 }
 

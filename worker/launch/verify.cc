@@ -1,5 +1,7 @@
 #include "worker/launch/verify.h"
 
+#include <sys/stat.h>
+
 #include <map>
 
 #include "absl/strings/ascii.h"
@@ -87,6 +89,12 @@ absl::Status CheckPromise(const Promise& promise, const std::string& container_i
   return compared;
 }
 
+absl::StatusOr<uint64_t> InodeOfProgram(pid_t pid) {
+  struct stat st;
+  if (stat(absl::StrCat("/proc/", pid, "/exe").c_str(), &st) == 0) return st.st_ino;
+  return absl::NotFoundError("the container's process has ended");
+}
+
 absl::Status CheckIdMapping(pid_t pid, schema::IdMapping::Reader mapping) {
   const std::string expected = absl::StrCat("0 ", mapping.getHostId(), " ", mapping.getLength());
   for (const char* file : {"uid_map", "gid_map"}) {
@@ -101,19 +109,20 @@ absl::Status CheckIdMapping(pid_t pid, schema::IdMapping::Reader mapping) {
 }
 
 absl::Status SavePromise(const Place& place, const Promise& promise) {
-  return WriteBundleFile(place, kFile,
-                         absl::StrCat(promise.pid, " ", promise.seccomp ? 1 : 0, " ",
-                                      promise.no_new_privs ? 1 : 0, " ", promise.bounding, " ",
-                                      promise.ambient));
+  return WriteBundleFile(
+      place, kFile,
+      absl::StrCat(promise.pid, " ", promise.seccomp ? 1 : 0, " ", promise.no_new_privs ? 1 : 0,
+                   " ", promise.bounding, " ", promise.ambient, " ", promise.runtime_inode));
 }
 
 absl::StatusOr<Promise> LoadPromise(const Place& place) {
   BULKHEAD_ASSIGN_OR_RETURN(const std::string text, ReadBundleFile(place, kFile));
   const std::vector<std::string> parts = absl::StrSplit(text, ' ');
   Promise promise;
-  if (parts.size() != 5 || !absl::SimpleAtoi(parts[0], &promise.pid) || promise.pid <= 0 ||
+  if (parts.size() != 6 || !absl::SimpleAtoi(parts[0], &promise.pid) || promise.pid <= 0 ||
       !absl::SimpleAtoi(parts[3], &promise.bounding) ||
-      !absl::SimpleAtoi(parts[4], &promise.ambient)) {
+      !absl::SimpleAtoi(parts[4], &promise.ambient) ||
+      !absl::SimpleAtoi(parts[5], &promise.runtime_inode)) {
     return absl::DataLossError("bundle: its promise is damaged");
   }
   promise.seccomp = parts[1] == "1";

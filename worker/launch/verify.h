@@ -16,6 +16,7 @@ namespace bulkhead::launch {
 
 struct Promise {
   pid_t pid = -1;
+  uint64_t runtime_inode = 0;  // of what it executes until it executes the container's program
   bool seccomp = false;
   bool no_new_privs = false;
   uint64_t bounding = 0;
@@ -29,6 +30,9 @@ absl::Status ComparePromise(const Promise& promise, absl::string_view status, bo
 // be in its cgroup. With no_new_privs, runtimes set the filter last, just before they execute the
 // program: seccomp counts only where started is set.
 absl::Status CheckPromise(const Promise& promise, const std::string& container_id, bool started);
+
+// The inode of what it executes. NOT_FOUND: it has ended.
+absl::StatusOr<uint64_t> InodeOfProgram(pid_t pid);
 
 // Whether the process is in a user namespace with exactly this id mapping. FAILED_PRECONDITION: it
 // is not.
