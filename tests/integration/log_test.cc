@@ -112,12 +112,14 @@ TEST_F(Logs, OnlyOfWhatRunsAndOnlyAPlainFile) {
   EXPECT_TRUE(absl::IsFailedPrecondition(Reopen(*container))) << "created";
   ASSERT_THAT(Start(*container), IsOk());
   const std::string log = Status(*container)->log_path();
+  const auto mode = std::filesystem::status(log).permissions();
   std::filesystem::remove(log);
   std::filesystem::create_symlink("/etc/passwd", log);
   EXPECT_FALSE(Reopen(*container).ok()) << "a link leads where it likes";
   std::filesystem::remove(log);
   ASSERT_THAT(Reopen(*container), IsOk());
   EXPECT_TRUE(std::filesystem::is_regular_file(log));
+  EXPECT_EQ(std::filesystem::status(log).permissions(), mode) << "as it was before";
   EXPECT_THAT(Stop(*container, 0), IsOk());
   std::filesystem::remove(log);
   EXPECT_TRUE(absl::IsFailedPrecondition(Reopen(*container))) << "ended";
