@@ -13,6 +13,7 @@
 
 #include <csignal>
 
+#include "base/allocator.h"
 #include "base/fs.h"
 #include "base/ids.h"
 #include "base/log.h"
@@ -108,6 +109,7 @@ absl::Status Main() {
 
 int main() {
   bulkhead::base::SetLogProcess("broker");
+  bulkhead::base::GiveFreedMemoryBack();
   signal(SIGPIPE, SIG_IGN);
   absl::Status status = bulkhead::broker::Main();
   if (!status.ok()) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "base/allocator.h"
 #include "base/log.h"
 #include "base/unique_fd.h"
 #include "frontend/accept.h"
@@ -37,6 +38,7 @@ constexpr absl::Duration kLastWords = absl::Seconds(1);
 
 int Main() {
   base::SetLogProcess("frontend");
+  base::GiveFreedMemoryBack();
   security::EnterOrDie(security::kFrontendProfile);
   signal(SIGPIPE, SIG_IGN);
   // The first process of a pid namespace is not ended by a signal that it does not handle.
@@ -49,8 +51,8 @@ int Main() {
   SetUpGrpc();
   Server* server = nullptr;
   const auto serve = [&server](base::UniqueFd connection) { server->Serve(std::move(connection)); };
-  absl::StatusOr<Acceptor> acceptor = Acceptor::Make(
-      base::UniqueFd(kListenerFd), {.allowed_uids = node->allowed_uids}, serve);
+  absl::StatusOr<Acceptor> acceptor =
+      Acceptor::Make(base::UniqueFd(kListenerFd), {.allowed_uids = node->allowed_uids}, serve);
   if (!acceptor.ok()) Die("listen", acceptor.status());
 
   BrokerClient broker(base::UniqueFd(kBrokerFd), [&acceptor] { acceptor->Stop(); });

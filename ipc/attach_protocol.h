@@ -14,7 +14,7 @@ enum class AttachTag : uint8_t {
   kStdout = 1,  // monitor; a terminal's output too
   kStderr = 2,  // monitor
   kResize = 4,  // client: AttachSize
-  kEnd = 5,     // client: no more stdin
+  kEnd = 5,     // client: no more stdin. Unless the container's ends with it, it is detached.
 };
 
 struct AttachSize {

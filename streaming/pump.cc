@@ -25,17 +25,17 @@ std::shared_ptr<Source> Source::Begin(asio::io_context& io, base::UniqueFd fd, S
 }
 
 void Source::Read() {
-  const size_t room = std::min(stream_->Room(), buffer_.size());
+  const size_t room = std::min(stream_->Room(), kBufferBytes);
   if (pending_ || ended_ || room == 0) return;
   pending_ = true;
-  fd_.async_read_some(asio::buffer(buffer_.data(), room),
+  fd_.async_read_some(asio::buffer(buffer_.get(), room),
                       [self = shared_from_this()](error_code error, size_t size) {
                         self->pending_ = false;
                         if (self->ended_) return;
                         // A terminal whose last user has gone ends with an error.
                         if (error) return self->End();
                         self->read_ += size;
-                        self->stream_->Write({self->buffer_.data(), size});
+                        self->stream_->Write({self->buffer_.get(), size});
                         self->Read();
                       });
 }

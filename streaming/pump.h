@@ -3,7 +3,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "base/unique_fd.h"
 #include "streaming/link.h"
@@ -33,7 +32,9 @@ class Source : public std::enable_shared_from_this<Source> {
   asio::posix::stream_descriptor fd_;
   StreamPtr stream_;
   std::function<void()> on_end_;
-  std::vector<char> buffer_ = std::vector<char>(64 << 10);
+  static constexpr size_t kBufferBytes = 64 << 10;
+  // Not set to zero: memory that nothing was read into yet takes none.
+  const std::unique_ptr<char[]> buffer_ = std::make_unique_for_overwrite<char[]>(kBufferBytes);
   uint64_t read_ = 0;
   bool pending_ = false;
   bool ended_ = false;

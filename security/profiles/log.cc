@@ -17,6 +17,7 @@ constexpr const SyscallSet* kSets[] = {&kRuntimeSet, &kSocketSet};
 constexpr Syscall kSyscalls[] = {
     {SCMP_SYS(openat2), "the log's directory and the log, without following a link"},
     {SCMP_SYS(mkdirat), "the log's directory, where it is missing"},
+    {SCMP_SYS(umask), "the mode that the log had before its rotation"},
 };
 
 }  // namespace

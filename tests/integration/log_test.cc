@@ -1,9 +1,11 @@
 // Rotation of logs, and disks that are full.
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -112,17 +114,58 @@ TEST_F(Logs, OnlyOfWhatRunsAndOnlyAPlainFile) {
   EXPECT_TRUE(absl::IsFailedPrecondition(Reopen(*container))) << "created";
   ASSERT_THAT(Start(*container), IsOk());
   const std::string log = Status(*container)->log_path();
+  const auto mode = std::filesystem::status(log).permissions();
   std::filesystem::remove(log);
   std::filesystem::create_symlink("/etc/passwd", log);
   EXPECT_FALSE(Reopen(*container).ok()) << "a link leads where it likes";
   std::filesystem::remove(log);
   ASSERT_THAT(Reopen(*container), IsOk());
   EXPECT_TRUE(std::filesystem::is_regular_file(log));
+  EXPECT_EQ(std::filesystem::status(log).permissions(), mode) << "as it was before";
   EXPECT_THAT(Stop(*container, 0), IsOk());
   std::filesystem::remove(log);
   EXPECT_TRUE(absl::IsFailedPrecondition(Reopen(*container))) << "ended";
   EXPECT_FALSE(std::filesystem::exists(log)) << "an error must not leave a new file";
   EXPECT_TRUE(absl::IsNotFound(Reopen(std::string(64, '0'))));
+  RemoveAll();
+}
+
+using V47 = Logs;
+
+TEST_F(V47, WhereALogIsALinkOrNoPlainFileNothingIsWritten) {
+  namespace fs = std::filesystem;
+  auto pod = RunPod(PodRequest("pod"));
+  ASSERT_THAT(pod, IsOk());
+  const std::string directory = node().log_dir(), victim = node().directory() + "/victim";
+  std::ofstream(victim) << "untouched";
+  fs::create_directories(directory + "/real");
+  fs::create_directory_symlink(node().directory(), directory + "/linked");
+  fs::create_symlink(victim, directory + "/real/link");
+  fs::create_hard_link(victim, directory + "/real/hard");
+  fs::create_directory(directory + "/real/directory");
+  ASSERT_EQ(mkfifo((directory + "/real/fifo").c_str(), 0600), 0);
+  for (const char* path :
+       {"linked/victim", "real/link", "real/hard", "real/directory", "real/fifo"}) {
+    auto request = ContainerRequest(*pod, "main", {"/bin/echo", "written"});
+    request.mutable_config()->set_log_path(path);
+    EXPECT_FALSE(Create(request).ok()) << path;
+  }
+  EXPECT_EQ(*base::ReadFile(victim, 100), "untouched");
+  RemoveAll();
+}
+
+TEST_F(V47, WhatLooksLikeALineOfALogIsContent) {
+  const std::string forged = "2020-01-01T00:00:00.000000000Z stderr F forged";
+  auto pod = RunPod(PodRequest("pod"));
+  ASSERT_THAT(pod, IsOk());
+  auto container = Create(ContainerRequest(
+      *pod, "main", {"/bin/sh", "-c", absl::StrCat("printf '\\n\\r%s\\n' '", forged, "'")}));
+  ASSERT_THAT(container, IsOk());
+  ASSERT_THAT(Start(*container), IsOk());
+  auto ended = AwaitExit(*container);
+  ASSERT_THAT(ended, IsOk());
+  EXPECT_EQ(LogText(*ended), "\n\r" + forged + "\n");
+  EXPECT_EQ(LogText(*ended, "stderr"), "");
   RemoveAll();
 }
 

@@ -1,6 +1,7 @@
 // How streams must fail: nothing is given away, nothing is left behind, and nobody else notices.
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
 #include <set>
@@ -17,33 +18,11 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-// Back to what was there before: that long after a client's end.
-constexpr absl::Duration kBaseline = absl::Seconds(10);
-
 const HeaderLines kSpdyUpgrade = {{"Connection", "Upgrade"},
                                   {"Upgrade", "SPDY/3.1"},
                                   {"X-Stream-Protocol-Version", "v4.channel.k8s.io"}};
 
-class StreamingFailure : public StreamTest {
- protected:
-  size_t CountProcesses() {
-    size_t count = 0;
-    for (const ProcessInfo& info : Descendants(getpid())) count += info.state == 'Z' ? 0 : 1;
-    return count;
-  }
-
-  // Whether there are again as many processes as before.
-  bool Settles(size_t before) {
-    return Eventually(kBaseline, [&] { return CountProcesses() <= before; });
-  }
-
-  // An exec on which others must not have any effect.
-  void ExpectServes(const std::string& container) {
-    auto client = OpenCommand(ExecUrl(container, {"/bin/echo", "served"}));
-    EXPECT_TRUE(client->AwaitClose());
-    EXPECT_EQ(client->data(kOut), "served\n");
-  }
-};
+class StreamingFailure : public StreamTest {};
 using V41 = StreamingFailure;
 using V42 = StreamingFailure;
 using V43 = StreamingFailure;
@@ -100,7 +79,7 @@ TEST_F(V43, NeverARedirectAndNoTokenLostToABadRequest) {
 
 TEST_F(StreamingFailure, ClientGoneMidStream) {
   const std::string container = StartContainer({"/bin/sleep", "1000"}, true);
-  const size_t before = CountProcesses();
+  const Footprint before = TakeFootprint();
   auto plain = OpenCommand(ExecUrl(container, {"/bin/sh", "-c", "echo up; sleep 900"}));
   auto tty = OpenCommand(ExecUrl(container, {"/bin/sh"}, true, true), true, true);
   auto flood = OpenCommand(ExecUrl(container, {"/bin/cat", "/dev/zero"}));
@@ -110,13 +89,13 @@ TEST_F(StreamingFailure, ClientGoneMidStream) {
   EXPECT_TRUE(flood->AwaitText(kOut, std::string("\0", 1)));
   // More than anything buffers, to a command that reads nothing.
   for (int i = 0; i < 12; ++i) deaf->Send(kIn, std::string(32 << 10, 'x'));
-  EXPECT_GT(CountProcesses(), before + 8);
+  EXPECT_GT(TakeFootprint().processes, before.processes + 8);
   plain.reset();
   tty.reset();
   flood.reset();
   deaf.reset();
   attached.reset();
-  EXPECT_TRUE(Settles(before)) << CountProcesses() << " processes, before " << before;
+  EXPECT_TRUE(Settles(before)) << TakeFootprint() << ", before " << before;
   ExpectServes(container);
   RemoveAll();
 }
@@ -144,16 +123,20 @@ TEST_F(StreamingFailure, ContainerEndsMidStream) {
 
 TEST_F(V42, ManyAttachAndDrop) {
   const std::string container = StartContainer({"/bin/cat"}, true);
-  const size_t before = CountProcesses();
-  for (int i = 0; i < 200; ++i) {
+  ExpectServes(container);
+  const Footprint before = TakeFootprint();
+  // By hand: BULKHEAD_TEST_ATTACHES=10000.
+  const char* wanted = getenv("BULKHEAD_TEST_ATTACHES");
+  const int count = wanted == nullptr ? 200 : atoi(wanted);
+  for (int i = 0; i < count; ++i) {
     auto client = OpenCommand(AttachUrl(container, true, false), true);
     if (i % 2 == 0) client->Send(kIn, "x\n");
   }
-  EXPECT_TRUE(Settles(before));
+  EXPECT_TRUE(Settles(before)) << TakeFootprint() << ", before " << before;
   auto client = OpenCommand(AttachUrl(container, true, false), true);
   while (!client->AwaitText(kOut, "still\n", absl::Milliseconds(200))) client->Send(kIn, "still\n");
   client.reset();
-  EXPECT_TRUE(Settles(before));
+  EXPECT_TRUE(Settles(before)) << TakeFootprint() << ", before " << before;
   RemoveAll();
 }
 
@@ -171,22 +154,24 @@ TEST_F(V42, AHundredThousandResizesAfterAFailedExec) {
 
 TEST_F(V42, ASlowRequestHasTenSeconds) {
   const std::string container = StartContainer({"/bin/sleep", "1000"});
-  const size_t before = CountProcesses();
+  const Footprint before = TakeFootprint();
   std::vector<std::unique_ptr<StreamConnection>> slow;
   const std::string url = *ExecUrl(container, {"/bin/true"});
   for (int i = 0; i < 20; ++i) {
     slow.push_back(std::make_unique<StreamConnection>(url));
     slow.back()->SendRaw("POST /exec/");
   }
-  EXPECT_TRUE(Eventually(absl::Seconds(5), [&] { return CountProcesses() > before; }));
+  EXPECT_TRUE(
+      Eventually(absl::Seconds(5), [&] { return TakeFootprint().processes > before.processes; }));
   ExpectServes(container);
-  EXPECT_TRUE(Eventually(absl::Seconds(20), [&] { return CountProcesses() <= before; }));
+  EXPECT_TRUE(
+      Eventually(absl::Seconds(20), [&] { return TakeFootprint().processes <= before.processes; }));
   RemoveAll();
 }
 
 TEST_F(StreamingFailure, HalfOpenConnectionIsNoticed) {
   const std::string container = StartContainer({"/bin/sleep", "1000"});
-  const size_t before = CountProcesses();
+  const Footprint before = TakeFootprint();
   auto quiet = OpenCommand(ExecUrl(container, {"/bin/sh", "-c", "echo up; sleep 900"}));
   auto loud =
       OpenCommand(ExecUrl(container, {"/bin/sh", "-c", "while echo up; do sleep 0.1; done"}));
@@ -204,8 +189,9 @@ TEST_F(StreamingFailure, HalfOpenConnectionIsNoticed) {
                 0);
     }
   }
-  EXPECT_TRUE(Eventually(absl::Seconds(25), [&] { return CountProcesses() <= before; }))
-      << CountProcesses() << " processes, before " << before;
+  EXPECT_TRUE(
+      Eventually(absl::Seconds(25), [&] { return TakeFootprint().processes <= before.processes; }))
+      << TakeFootprint() << ", before " << before;
   RunProgram({"/usr/sbin/iptables", "-F", "INPUT"});
   RemoveAll();
 }
@@ -248,7 +234,7 @@ TEST_F(V41, ExecSyncIsCutAndSaysSo) {
 
 TEST_F(V41, ExecSyncTimeoutLeavesNoProcess) {
   const std::string container = StartContainer({"/bin/sleep", "1000"});
-  const size_t before = CountProcesses();
+  const Footprint before = TakeFootprint();
   const absl::Time begin = absl::Now();
   auto late = Exec(
       container,
@@ -256,7 +242,7 @@ TEST_F(V41, ExecSyncTimeoutLeavesNoProcess) {
       1);
   EXPECT_TRUE(absl::IsDeadlineExceeded(late.status())) << late.status();
   EXPECT_LT(absl::Now() - begin, absl::Seconds(15));
-  EXPECT_TRUE(Settles(before)) << CountProcesses() << " processes, before " << before;
+  EXPECT_TRUE(Settles(before)) << TakeFootprint() << ", before " << before;
   // What is in the background of a command that ends in time is its own business, and does not hold
   // it up.
   const absl::Time then = absl::Now();

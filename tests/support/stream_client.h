@@ -67,6 +67,12 @@ class StreamClient : public StreamConnection {
     return closed_;
   }
   const std::string& data(uint32_t stream) { return data_[stream]; }
+  // Forgets what came so far; how much that was.
+  size_t Drop(uint32_t stream) {
+    const size_t size = data_[stream].size();
+    data_[stream].clear();
+    return size;
+  }
   bool ended(uint32_t stream) { return ended_[stream]; }
   bool reset(uint32_t stream) { return reset_[stream]; }
 

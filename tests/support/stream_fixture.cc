@@ -1,6 +1,38 @@
 #include "tests/support/stream_fixture.h"
 
+#include <dirent.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
+#include "tests/support/proc.h"
+
 namespace bulkhead::test {
+namespace {
+
+constexpr absl::Duration kBaseline = absl::Seconds(10);
+constexpr uint64_t kKeptKib = 8 << 10;
+
+size_t CountFds(pid_t pid) {
+  size_t count = 0;
+  if (DIR* directory = opendir(absl::StrCat("/proc/", pid, "/fd").c_str())) {
+    while (const dirent* entry = readdir(directory)) count += entry->d_name[0] != '.';
+    closedir(directory);
+  }
+  return count;
+}
+
+uint64_t Pss(pid_t pid) {
+  std::ifstream file(absl::StrCat("/proc/", pid, "/smaps_rollup"));
+  uint64_t kib = 0;
+  for (std::string word; file >> word;) {
+    if (word == "Pss:" && file >> kib) break;
+  }
+  return kib;
+}
+
+}  // namespace
 
 std::string StreamTest::StartContainer(std::vector<std::string> command, bool in, bool tty,
                                        bool once) {
@@ -61,6 +93,36 @@ std::unique_ptr<SpdyClient> StreamTest::OpenCommand(const absl::StatusOr<std::st
   if (in) client->Open(kIn, {{"streamtype", "stdin"}});
   if (tty) client->Open(kResize, {{"streamtype", "resize"}});
   return client;
+}
+
+Footprint StreamTest::TakeFootprint() {
+  Footprint all;
+  for (const ProcessInfo& info : Descendants(getpid())) {
+    if (info.state == 'Z') continue;
+    ++all.processes;
+    all.fds += CountFds(info.pid);
+    all.kib += Pss(info.pid);
+  }
+  return all;
+}
+
+bool StreamTest::Settles(const Footprint& before) {
+  return Eventually(kBaseline, [&] {
+    const Footprint now = TakeFootprint();
+    return now.processes <= before.processes && now.fds <= before.fds &&
+           now.kib <= before.kib + kKeptKib;
+  });
+}
+
+void StreamTest::ExpectServes(const std::string& container) {
+  auto client = OpenCommand(ExecUrl(container, {"/bin/echo", "served"}));
+  EXPECT_TRUE(client->AwaitClose());
+  EXPECT_EQ(client->data(kOut), "served\n");
+}
+
+std::ostream& operator<<(std::ostream& out, const Footprint& footprint) {
+  return out << footprint.processes << " processes, " << footprint.fds << " descriptors, "
+             << footprint.kib << " KiB";
 }
 
 }  // namespace bulkhead::test

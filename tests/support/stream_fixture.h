@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,13 @@ enum SpdyStream : uint32_t { kError = 1, kOut = 3, kErr = 5, kIn = 7, kResize = 
 enum Channel : uint32_t { kChannelIn, kChannelOut, kChannelErr, kChannelError, kChannelResize };
 
 inline constexpr char kSuccess[] = R"({"metadata":{},"status":"Success"})";
+
+// What the node's processes take up.
+struct Footprint {
+  size_t processes = 0;
+  size_t fds = 0;
+  uint64_t kib = 0;  // PSS
+};
 
 // One pod with one container, and URLs into it.
 class StreamTest : public NodeTest {
@@ -31,7 +39,16 @@ class StreamTest : public NodeTest {
                                           bool tty = false,
                                           const std::string& protocol = "v4.channel.k8s.io");
 
+  Footprint TakeFootprint();
+  // Whether within ten seconds no more processes and descriptors are left than before, and no more
+  // memory than an allocator keeps.
+  bool Settles(const Footprint& before);
+  // An exec, on which whatever was before must not have any effect.
+  void ExpectServes(const std::string& container);
+
   std::string pod_;
 };
+
+std::ostream& operator<<(std::ostream& out, const Footprint& footprint);
 
 }  // namespace bulkhead::test

@@ -1,6 +1,8 @@
 // SECURITY: log sees the node's files with root's rights, to open one: a container's log, after its
 // rotation. Only the broker talks to it, with one path, which it neither follows through links nor
 // reads. An attacker who owns it can open, and so change, any file of the node.
+#include <sys/stat.h>
+
 #include "base/status.h"
 #include "ipc/status_codec.h"
 #include "schema/worker/log.capnp.h"
@@ -12,6 +14,7 @@ namespace {
 
 absl::StatusOr<base::UniqueFd> Open(const std::string& path) {
   if (path.empty()) return absl::InvalidArgumentError("log path: empty");
+  umask(022);  // as where the first log is made: who collects logs may be of its group
   return worker::OpenLog(path);
 }
 

@@ -142,6 +142,27 @@ TEST_F(AttachTest, StdinOnceEndsWithTheFirstClient) {
   EXPECT_EQ(Take(client), "\1still");
 }
 
+TEST_F(AttachTest, TheEndOfAClientsInputDetachesIt) {
+  for (const auto& [tty, once] : {std::pair(false, false), {true, false}, {true, true}}) {
+    Begin(tty, once);
+    base::UniqueFd client = Attach(), other = Attach(), watcher = Attach(false);
+    attachments_->Send(AttachTag::kStdout, "before");
+    EXPECT_TRUE(Give(client, AttachTag::kStdin, "all\n"));
+    EXPECT_TRUE(Give(client, AttachTag::kEnd, ""));
+    EXPECT_TRUE(Give(watcher, AttachTag::kEnd, ""));
+    EXPECT_TRUE(Settle());
+    EXPECT_EQ(Take(client), "\1before");
+    EXPECT_EQ(Take(client), "closed");
+    EXPECT_EQ(ContainerReads(), "all\n");
+    attachments_->Send(AttachTag::kStdout, "after");
+    for (const base::UniqueFd* one : {&other, &watcher}) {
+      EXPECT_EQ(Take(*one), "\1before");
+      EXPECT_EQ(Take(*one), "\1after");
+    }
+    attachments_.reset();
+  }
+}
+
 TEST_F(AttachTest, ContainerThatDoesNotReadHoldsOnePacketAndLosesNone) {
   Begin(false, true);
   base::UniqueFd client = Attach();

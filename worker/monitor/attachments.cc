@@ -71,6 +71,8 @@ void Attachments::TakePacket(Client& client, const char* packet, size_t size) {
     case AttachTag::kResize:
       return Resize(packet + 1, size - 1);
     case AttachTag::kEnd:
+      // Whose input ends while the container's goes on has detached, as other runtimes have it too.
+      if (client.wanted.in && !InputEndsWithAClient()) return Close(client);
       if (client.wanted.in) EndInput();
       client.wanted.in = false;
       return;
@@ -110,8 +112,7 @@ void Attachments::FlushInput() {
 }
 
 void Attachments::EndInput() {
-  // A terminal has no end of input but the one that is typed.
-  if (!close_after_first_ || tty_) return;
+  if (!InputEndsWithAClient()) return;
   if (pending_.empty()) return in_.Reset();
   end_after_ = true;
 }

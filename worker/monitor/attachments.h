@@ -53,6 +53,8 @@ class Attachments {
   void Close(Client& client);
   void TakePacket(Client& client, const char* packet, size_t size);
   void GiveInput(absl::string_view bytes);
+  // A terminal has no end of input but the one that is typed.
+  bool InputEndsWithAClient() const { return close_after_first_ && !tty_; }
   void EndInput();
   void Resize(const char* bytes, size_t size);
   bool Watch(int operation, int fd, uint32_t events, uint64_t tag) const;
