@@ -48,6 +48,7 @@ enum class Kind : uint32_t {
   kCgroup = 37,
   kUnit = 38,
   kHandles = 39,
+  kUserinit = 40,
 };
 
 struct Cap {
@@ -240,6 +241,7 @@ extern const Profile kExportProfile;
 extern const Profile kCgroupProfile;
 extern const Profile kUnitProfile;
 extern const Profile kHandlesProfile;
+extern const Profile kUserinitProfile;
 
 // Fixed uids, below the range that dynamic users take; packaging reserves them by name.
 inline constexpr uid_t kFrontendUid = 59101;

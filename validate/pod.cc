@@ -10,6 +10,7 @@
 #include "security/policy/plugin_name.h"
 #include "security/policy/pod_ids.h"
 #include "security/policy/sysctl.h"
+#include "security/profile.h"
 #include "validate/container.h"
 #include "validate/text.h"
 
@@ -175,8 +176,11 @@ absl::Status CheckUserNamespace(PodConfig::Reader config) {
     if (mapping.getLength() == 0) return absl::OkStatus();
     return Refuse(kField, "the node's user namespace has no mappings");
   }
-  if (config.getPid() == NamespaceMode::POD) {
-    return NotYet(kField, "a user namespace of a pod that shares its PID namespace");
+  const bool has_init = config.getPid() == NamespaceMode::POD;
+  if (has_init && mapping.getLength() > 0 && mapping.getLength() <= security::kMonitorUid) {
+    return Refuse(absl::StrCat(kField, ".uids"),
+                  absl::StrCat("a pod that shares its PID namespace needs more than ",
+                               security::kMonitorUid, " ids, as its init has this one"));
   }
   const absl::Status ids = security::CheckPodIds(mapping.getHostId(), mapping.getLength());
   return ids.ok() ? ids : Refuse(absl::StrCat(kField, ".uids"), ids.message());

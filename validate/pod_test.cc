@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "security/profile.h"
 
 namespace bulkhead::validate {
 namespace {
@@ -198,11 +199,17 @@ TEST(PodConfig, AUserNamespaceIsTheRuntimesChoiceOrTheRequests) {
                 c.getIdMapping().setHostId(1);
                 c.getIdMapping().setLength(0x7fffffff);
               }).ok());
-  const absl::Status shared = CheckWith([](auto c) {
-    c.setPid(NamespaceMode::POD);
-    c.setUserNamespace(NamespaceMode::POD);
-  });
-  EXPECT_EQ(absl::StatusCode::kUnimplemented, shared.code()) << shared;
+  const auto shared = [](uint32_t length) {
+    return CheckWith([length](auto c) {
+      c.setPid(NamespaceMode::POD);
+      c.setUserNamespace(NamespaceMode::POD);
+      c.getIdMapping().setHostId(length > 0 ? 1 : 0);
+      c.getIdMapping().setLength(length);
+    });
+  };
+  EXPECT_TRUE(shared(0).ok());
+  EXPECT_TRUE(shared(security::kMonitorUid + 1).ok());
+  EXPECT_EQ(absl::StatusCode::kInvalidArgument, shared(security::kMonitorUid).code());
 }
 
 }  // namespace

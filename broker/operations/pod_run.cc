@@ -13,6 +13,7 @@
 #include "broker/spawner/worker.h"
 #include "schema/worker/init.capnp.h"
 #include "schema/worker/sandbox.capnp.h"
+#include "schema/worker/userinit.capnp.h"
 #include "validate/network.h"
 #include "validate/pod.h"
 
@@ -51,6 +52,20 @@ absl::StatusOr<PodPtr> NewPod(Broker& broker, schema::PodConfig::Reader config) 
   return pod;
 }
 
+bool SharesPid(const PodObject& pod) {
+  return pod.record.read().getConfig().getPid() == schema::NamespaceMode::POD;
+}
+
+bool HasUserNamespace(const PodObject& pod) {
+  return pod.record.read().getIdMapping().getLength() > 0;
+}
+
+// What BuildPod needs of a sandbox for its next steps.
+struct Sandbox {
+  std::unique_ptr<PreparedAttachment> attachment;  // nullptr: the node's network
+  base::UniqueFd user_namespace;                   // for its init, where that one is to live in it
+};
+
 absl::StatusOr<std::unique_ptr<Worker>> StartSandbox(Fiber& fiber, Broker& broker,
                                                      const PodObject& pod) {
   auto config = pod.record.read().getConfig();
@@ -65,59 +80,79 @@ absl::StatusOr<std::unique_ptr<Worker>> StartSandbox(Fiber& fiber, Broker& broke
   make.setHostname(config.getHostname());
   make.setShmBytes(kShmBytes);
   make.setIdMapping(pod.record.read().getIdMapping());
+  const bool answer_user = SharesPid(pod) && HasUserNamespace(pod);
+  make.setAnswerUser(answer_user);
   make.setSysctls(config.getSysctls());
   make.setDnsServers(config.getDnsServers());
   make.setDnsSearches(config.getDnsSearches());
   make.setDnsOptions(config.getDnsOptions());
-  return Worker::Start(fiber, broker.spawner, security::Kind::kSandbox, message);
+  return Worker::Start(fiber, broker.spawner, security::Kind::kSandbox, message, {},
+                       {.result = {.max_fds = answer_user ? 1 : 0}});
+}
+
+template <typename Job, typename Result>
+absl::Status RunInit(Fiber& fiber, Broker& broker, security::Kind kind, const std::string& pod_id,
+                     absl::Span<const int> fds) {
+  capnp::MallocMessageBuilder message;
+  message.initRoot<Job>().setPodId(pod_id);
+  BULKHEAD_ASSIGN_OR_RETURN(auto worker, Worker::Start(fiber, broker.spawner, kind, message, fds,
+                                                       {.limit = absl::Seconds(10)}));
+  return worker->Finish<Result>(fiber);
 }
 
 // The process that holds a shared PID namespace together.
-absl::Status StartInit(Fiber& fiber, Broker& broker, PodObject& pod) {
+absl::Status StartInit(Fiber& fiber, Broker& broker, PodObject& pod,
+                       const base::UniqueFd& user_namespace) {
   BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd listener, ListenForMonitor(pod.id));
-  capnp::MallocMessageBuilder message;
-  message.initRoot<schema::InitJob>().setPodId(pod.id);
-  BULKHEAD_ASSIGN_OR_RETURN(auto worker,
-                            Worker::Start(fiber, broker.spawner, security::Kind::kInit, message,
-                                          {listener.get()}, {.limit = absl::Seconds(10)}));
-  BULKHEAD_RETURN_IF_ERROR(worker->Finish<schema::InitResult>(fiber));
+  if (user_namespace) {
+    BULKHEAD_RETURN_IF_ERROR((RunInit<schema::UserinitJob, schema::UserinitResult>(
+        fiber, broker, security::Kind::kUserinit, pod.id, {listener.get(), user_namespace.get()})));
+  } else {
+    BULKHEAD_RETURN_IF_ERROR((RunInit<schema::InitJob, schema::InitResult>(
+        fiber, broker, security::Kind::kInit, pod.id, {listener.get()})));
+  }
   BULKHEAD_ASSIGN_OR_RETURN(InitLink link, InitLink::Connect(fiber, pod.id));
   pod.init = std::make_shared<InitLink>(std::move(link));
   return absl::OkStatus();
 }
 
 // The namespaces, and meanwhile what a CNI network needs before its plugins can run.
-absl::StatusOr<std::unique_ptr<PreparedAttachment>> MakeSandbox(Fiber& fiber, Broker& broker,
-                                                                PodObject& pod) {
-  BULKHEAD_ASSIGN_OR_RETURN(auto sandbox, StartSandbox(fiber, broker, pod));
-  std::unique_ptr<PreparedAttachment> prepared;
+absl::StatusOr<Sandbox> MakeSandbox(Fiber& fiber, Broker& broker, PodObject& pod) {
+  BULKHEAD_ASSIGN_OR_RETURN(auto worker, StartSandbox(fiber, broker, pod));
+  Sandbox sandbox;
   if (pod.record.read().getConfig().getNetwork() != schema::NamespaceMode::NODE) {
     absl::StatusOr<std::unique_ptr<PreparedAttachment>> tried =
         PrepareAttachment(fiber, broker, pod);
     if (!tried.ok()) {
-      sandbox->Finish<schema::SandboxResult>(fiber).IgnoreError();
+      worker->Finish<schema::SandboxResult>(fiber).IgnoreError();
       return tried.status();
     }
-    prepared = *std::move(tried);
+    sandbox.attachment = *std::move(tried);
   }
-  absl::Status made = sandbox->Finish<schema::SandboxResult>(fiber);
-  if (made.ok()) return prepared;
-  if (prepared != nullptr) AbandonAttachment(broker, *prepared);
+  absl::Status made = worker->Finish<schema::SandboxResult>(
+      fiber, [&](schema::SandboxResult::Reader, std::vector<base::UniqueFd>& fds) {
+        if (!fds.empty()) sandbox.user_namespace = std::move(fds[0]);
+        const bool missing = SharesPid(pod) && HasUserNamespace(pod) && fds.empty();
+        return missing ? absl::InternalError("sandbox: no user namespace") : absl::OkStatus();
+      });
+  if (made.ok()) return sandbox;
+  if (sandbox.attachment != nullptr) AbandonAttachment(broker, *sandbox.attachment);
   return made;
 }
 
 absl::Status BuildPod(Fiber& fiber, Broker& broker, const PodPtr& pod) {
   PodCgroupMaking cgroup;
   BULKHEAD_RETURN_IF_ERROR(cgroup.Begin(fiber, broker, *pod));
-  absl::StatusOr<std::unique_ptr<PreparedAttachment>> made = MakeSandbox(fiber, broker, *pod);
+  absl::StatusOr<Sandbox> made = MakeSandbox(fiber, broker, *pod);
   // Awaited even so: what it makes after the undo would stay.
   absl::Status limited = cgroup.Finish(fiber, broker, *pod);
   BULKHEAD_RETURN_IF_ERROR(made.status());
-  std::unique_ptr<PreparedAttachment> attachment = *std::move(made);
+  std::unique_ptr<PreparedAttachment> attachment = std::move(made->attachment);
   if (!limited.ok() && attachment != nullptr) AbandonAttachment(broker, *attachment);
   BULKHEAD_RETURN_IF_ERROR(limited);
-  if (pod->record.read().getConfig().getPid() == schema::NamespaceMode::POD) {
-    absl::Status started = StartInit(fiber, broker, *pod);
+  if (SharesPid(*pod)) {
+    absl::Status started = StartInit(fiber, broker, *pod, made->user_namespace);
+    made->user_namespace.Reset();  // it would keep the namespace alive
     if (!started.ok() && attachment != nullptr) AbandonAttachment(broker, *attachment);
     BULKHEAD_RETURN_IF_ERROR(started);
   }

@@ -1,6 +1,7 @@
 @0xb1a5c0de0000001e;
 # init: the first process of a pod's shared PID namespace. It reaps what others leave behind, and its life is the
-# namespace's life. No other pod has a process of its own.
+# namespace's life. No other pod has a process of its own. In a pod's user namespace another init is its parent and
+# speaks for it (userinit.capnp).
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("bulkhead::schema");
@@ -17,6 +18,6 @@ struct InitResult {
 }
 
 struct InitState {
-  # One fd comes with it: a pidfd of init itself.
+  # One fd comes with it: a pidfd of the namespace's first process.
   podId @0 :Text;
 }

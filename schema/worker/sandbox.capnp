@@ -36,6 +36,8 @@ struct SandboxJob {
     idMapping @9 :P.IdMapping;
     # length not 0: a new user namespace, which owns the other new ones. Pinned as "user", and beside it "layer-ids",
     # through which layers are seen (security/layer_ids.h).
+    answerUser @10 :Bool;
+    # One fd comes with a success: that user namespace. For userinit.
   }
 }
 

@@ -64,4 +64,12 @@ absl::Status SetCapabilities(const Profile& profile, const Places&) {
   return absl::OkStatus();
 }
 
+absl::Status CheckNoCapabilities(const Profile& profile, const Places&) {
+  if (!profile.capabilities.empty()) return absl::InternalError("a kind that holds some");
+  CapSet held(cap_get_proc()), none(cap_init());
+  if (held == nullptr || none == nullptr) return base::ErrnoStatus("capget");
+  if (cap_compare(held.get(), none.get()) == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError("some are left");
+}
+
 }  // namespace bulkhead::security

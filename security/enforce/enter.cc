@@ -45,6 +45,15 @@ constexpr Step kInheritableSteps[] = {
     {"capabilities", SetCapabilities},
 };
 
+// From root to a kind that is not. No capset: all capabilities go with uid 0.
+constexpr Step kBecomeSteps[] = {
+    {"bounding set", DropBounding},
+    {"ids", SetIds},
+    {"capabilities", CheckNoCapabilities},
+    {"process attributes", SetHygiene},
+    {"seccomp", ApplySeccomp},
+};
+
 [[noreturn]] void Die(const Profile& profile, absl::string_view step, absl::string_view why) {
   base::Log(base::Severity::kError, "cannot enter the profile",
             {{"kind", profile.name}, {"step", step}, {"error", why}});
@@ -59,17 +68,23 @@ void CheckStartedBySpawn(const Profile& profile) {
   }
 }
 
-}  // namespace
-
-void EnterOrDie(const Profile& profile, const Places& places) {
+void Take(absl::Span<const Step> steps, const Profile& profile, const Places& places) {
   prctl(PR_SET_NAME, absl::StrCat("bh-", profile.name).c_str());
-  CheckStartedBySpawn(profile);
-  absl::Span<const Step> steps = kFullSteps;
-  if (profile.confinement == Confinement::kInheritable) steps = kInheritableSteps;
   for (const Step& step : steps) {
     const absl::Status status = step.run(profile, places);
     if (!status.ok()) Die(profile, step.name, status.message());
   }
 }
+
+}  // namespace
+
+void EnterOrDie(const Profile& profile, const Places& places) {
+  CheckStartedBySpawn(profile);
+  const bool full = profile.confinement == Confinement::kFull;
+  Take(full ? absl::MakeConstSpan(kFullSteps) : absl::MakeConstSpan(kInheritableSteps), profile,
+       places);
+}
+
+void BecomeOrDie(const Profile& profile) { Take(kBecomeSteps, profile, {}); }
 
 }  // namespace bulkhead::security

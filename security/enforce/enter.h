@@ -23,6 +23,12 @@ struct Places {
 // them can be reached.
 void EnterOrDie(const Profile& profile, const Places& places = {});
 
+// For a worker that has used up its power: takes bounding set, ids, process attributes and filter
+// of a kind without capabilities, whose table allows nothing that its own does not. Namespaces,
+// file system view and limits stay those that it entered. Within a user namespace, the ids are that
+// one's. Ends the process on any failure.
+void BecomeOrDie(const Profile& profile);
+
 // For View::kDirFds: from now on only what lies below these directories can be reached. Once,
 // before a byte of untrusted input is read. Where the kernel has no Landlock: a warning, and the
 // uid and the empty root remain.

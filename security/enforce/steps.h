@@ -25,6 +25,8 @@ absl::Status SetIds(const Profile& profile, const Places& places);
 // capabilities.cc
 absl::Status DropBounding(const Profile& profile, const Places& places);
 absl::Status SetCapabilities(const Profile& profile, const Places& places);
+// For those that went with the uid 0. FAILED_PRECONDITION: they did not.
+absl::Status CheckNoCapabilities(const Profile& profile, const Places& places);
 
 // landlock.cc
 absl::Status ApplyLandlock(const Profile& profile, const Places& places);

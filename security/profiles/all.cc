@@ -39,6 +39,7 @@ constexpr const Profile* kAll[] = {
     &kCgroupProfile,
     &kUnitProfile,
     &kHandlesProfile,
+    &kUserinitProfile,
 };
 
 }  // namespace

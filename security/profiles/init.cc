@@ -7,7 +7,7 @@ namespace bulkhead::security {
 namespace {
 
 constexpr FdRow kFds[] = {
-    {3, "control socket to the broker, closed after the answer"},
+    {3, "control socket to the broker, closed after the answer", false, Dir::kRoot, true},
 };
 constexpr const SyscallSet* kSets[] = {&kRuntimeSet, &kSocketSet, &kFileSet, &kEventLoopSet};
 constexpr Syscall kSyscalls[] = {

@@ -39,7 +39,7 @@ MAY_INCLUDE = {
 }
 # Inside worker/: what every kind may use, and the kinds that become or join one another.
 WORKER_SHARED = {"common", "layer", "parse"}
-WORKER_PAIRS = {("launch", "monitor")}
+WORKER_PAIRS = {("launch", "monitor"), ("userinit", "init")}
 NO_PARSERS = {"broker", "spawner"}
 PARSER_HEADERS = re.compile(r"^(grpc|grpcpp|google/protobuf|nlohmann|toml\+\+|archive|curl|boost)\b")
 PARSER_LIBRARIES = re.compile(r"grpc|protobuf|nlohmann|cri_proto|curl|LibArchive|toml", re.I)

@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,18 +42,18 @@ bool IsBroker(int socket) {
          peer.uid == security::kBrokerUid;
 }
 
-// Sends the pidfd by which others join this namespace.
-absl::Status Introduce(int socket, const std::string& pod_id) {
-  base::UniqueFd self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+// Sends the pidfd by which others join the namespace.
+absl::Status Introduce(int socket, const std::string& pod_id, int first) {
   capnp::MallocMessageBuilder message(32);
   message.initRoot<schema::InitState>().setPodId(pod_id);
-  return ipc::Send(socket, message, {self.get()}, base::Deadline::After(absl::Seconds(5)));
+  return ipc::Send(socket, message, {first}, base::Deadline::After(absl::Seconds(5)));
 }
 
-void Accept(int listener, const std::string& pod_id, std::vector<base::UniqueFd>& connections) {
+void Accept(int listener, const std::string& pod_id, int first,
+            std::vector<base::UniqueFd>& connections) {
   base::UniqueFd socket(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!socket || !IsBroker(socket.get()) || connections.size() >= kMaxConnections) return;
-  if (absl::Status sent = Introduce(socket.get(), pod_id); !sent.ok()) {
+  if (absl::Status sent = Introduce(socket.get(), pod_id, first); !sent.ok()) {
     base::Log(base::Severity::kWarning, "could not answer the broker", {{"why", sent.message()}});
     return;
   }
@@ -75,20 +74,30 @@ bool Heard(std::vector<base::UniqueFd>& connections) {
 
 }  // namespace
 
-void Serve(const std::string& pod_id, base::UniqueFd listener) {
+void Serve(const std::string& pod_id, base::UniqueFd listener, base::UniqueFd first) {
   base::UniqueFd children = WatchChildren();
   std::vector<base::UniqueFd> connections;
   Reap(children.get());  // those that ended before they were watched
   while (true) {
     std::vector<pollfd> fds = {{.fd = listener.get(), .events = POLLIN},
-                               {.fd = children.get(), .events = POLLIN}};
+                               {.fd = children.get(), .events = POLLIN},
+                               {.fd = first.get(), .events = POLLIN}};
     for (const base::UniqueFd& socket : connections) {
       fds.push_back({.fd = socket.get(), .events = POLLIN});
     }
     if (poll(fds.data(), fds.size(), -1) < 0) continue;
     if (fds[1].revents != 0) Reap(children.get());
-    if (Heard(connections)) return;
-    if (fds[0].revents != 0) Accept(listener.get(), pod_id, connections);
+    if (fds[2].revents != 0 || Heard(connections)) return;
+    if (fds[0].revents != 0) Accept(listener.get(), pod_id, first.get(), connections);
+  }
+}
+
+void ServeOrphans() {
+  base::UniqueFd children = WatchChildren();
+  while (true) {
+    Reap(children.get());
+    pollfd fd = {.fd = children.get(), .events = POLLIN};
+    poll(&fd, 1, -1);
   }
 }
 

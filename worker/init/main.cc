@@ -1,6 +1,10 @@
-// SECURITY: init is process 1 of a pod's shared PID namespace and no more: own uid, no capability, an empty root, a
-// seccomp filter. It reads a byte from the broker and the exit of the pod's orphans. An attacker who owns it (from
-// within the pod: it is the pod's process) can end the pod's containers.
+// SECURITY: init is process 1 of a pod's shared PID namespace and no more: own uid, no capability,
+// an empty root, a seccomp filter. It reads a byte from the broker and the exit of the pod's
+// orphans. An attacker who owns it (from within the pod: it is the pod's process) can end the pod's
+// containers.
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "ipc/status_codec.h"
 #include "schema/worker/init.capnp.h"
 #include "worker/common/worker.h"
@@ -23,6 +27,8 @@ int main() {
       });
   close(bulkhead::worker::kControlFd);  // it outlives the broker
   if (!listener) return 1;
-  bulkhead::init::Serve(pod_id, std::move(listener));
+  bulkhead::base::UniqueFd self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+  if (!self) return 1;
+  bulkhead::init::Serve(pod_id, std::move(listener), std::move(self));
   return 0;
 }

@@ -27,7 +27,8 @@ absl::StatusOr<json> Namespaces(schema::ContainerSpec::Reader spec, const Facts&
     }
   }
   if (ns.getPid() == Source::POD) {
-    return absl::UnimplementedError("a pid namespace shared by the pod is not supported yet");
+    return absl::InvalidArgumentError(
+        "namespaces: no pin of a pid namespace; its init is a target");
   }
   json list = json::array();
   AddNamespace(&list, "mount", Source::OWN, "");

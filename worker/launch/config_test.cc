@@ -230,7 +230,7 @@ TEST(ConfigJson, V24AFilterThatCannotBeIsRefused) {
 
 TEST(ConfigJson, ASharedPidNamespaceIsRefusedAndNotIgnored) {
   EXPECT_EQ(Refused([](auto spec) { spec.getNamespaces().setPid(Source::POD); }).code(),
-            absl::StatusCode::kUnimplemented);
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST(ConfigJson, JoinsATargetsPidNamespace) {

@@ -100,4 +100,12 @@ absl::Status RunSandboxJob(schema::SandboxJob::Reader job, int run) {
   return absl::UnimplementedError("sandbox job: unknown operation");
 }
 
+absl::Status TakeUserNamespace(schema::SandboxJob::Reader job, int run,
+                               std::vector<base::UniqueFd>* fds) {
+  if (!job.isMake() || !job.getMake().getAnswerUser()) return absl::OkStatus();
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd user, OpenPin(run, job.getPodId().cStr(), kUserPin));
+  fds->push_back(std::move(user));
+  return absl::OkStatus();
+}
+
 }  // namespace bulkhead::sandbox

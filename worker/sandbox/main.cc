@@ -20,6 +20,7 @@ int main() {
           if (sockets.ok()) out.fds = *std::move(sockets);
         } else {
           status = sandbox::RunSandboxJob(job, worker::kFirstDirFd);
+          if (status.ok()) status = sandbox::TakeUserNamespace(job, worker::kFirstDirFd, &out.fds);
         }
         ipc::WriteStatus(status, result.initStatus());
         return out;

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/fs.h"
+#include "base/ids.h"
 #include "base/status.h"
 
 namespace bulkhead::sandbox {
@@ -55,6 +56,13 @@ absl::Status RemovePodDirectory(int run, const std::string& pod_id) {
     BULKHEAD_RETURN_IF_ERROR(Unmount(fd->get(), name));
   }
   return base::RemoveTree(run, path);
+}
+
+absl::StatusOr<base::UniqueFd> OpenPin(int run, const std::string& pod_id, const char* name) {
+  if (!base::IsId(pod_id)) return absl::InvalidArgumentError("pod: not an id");
+  // Across the mount that a pin is.
+  return base::OpenAt(run, absl::StrCat(PodPath(pod_id), "/", name), O_RDONLY,
+                      base::Resolve::kInRoot);
 }
 
 absl::StatusOr<base::UniqueFd> MakeMountPoint(int pod, const char* name) {

@@ -26,6 +26,10 @@ absl::StatusOr<base::UniqueFd> MakePodDirectory(int run, const std::string& pod_
 // nothing.
 absl::Status RemovePodDirectory(int run, const std::string& pod_id);
 
+// One of the pins, to enter it or to hand it on. INVALID_ARGUMENT: not an id. NOT_FOUND: no such
+// pin.
+absl::StatusOr<base::UniqueFd> OpenPin(int run, const std::string& pod_id, const char* name);
+
 // An empty file of the directory, to mount on.
 absl::StatusOr<base::UniqueFd> MakeMountPoint(int pod, const char* name);
 

@@ -1,13 +1,9 @@
 #include "worker/sandbox/watch.h"
 
-#include <fcntl.h>
 #include <linux/netlink.h>
 #include <sched.h>
 #include <sys/socket.h>
 
-#include "absl/strings/str_cat.h"
-#include "base/fs.h"
-#include "base/ids.h"
 #include "base/status.h"
 #include "worker/sandbox/pod_directory.h"
 
@@ -17,11 +13,7 @@ namespace {
 constexpr unsigned kMaxPods = 64;  // as many descriptors as a message takes
 
 absl::StatusOr<base::UniqueFd> WatchOne(const std::string& pod, int run) {
-  if (!base::IsId(pod)) return absl::InvalidArgumentError("watchNetworks: not an id");
-  // Across the mount that a pin is.
-  BULKHEAD_ASSIGN_OR_RETURN(
-      base::UniqueFd pin, base::OpenAt(run, absl::StrCat("pods/", pod, "/", kNetworkPin), O_RDONLY,
-                                       base::Resolve::kInRoot));
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd pin, OpenPin(run, pod, kNetworkPin));
   if (setns(pin.get(), CLONE_NEWNET) != 0) return base::ErrnoStatus("enter the pod's network");
   base::UniqueFd socket_fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
   if (!socket_fd) return base::ErrnoStatus("route-netlink socket");
