@@ -3,6 +3,7 @@
 #include <kj/async-io.h>
 #include <kj/async-unix.h>
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
@@ -71,16 +72,20 @@ class Fiber {
   std::shared_ptr<Timeline> ReplaceTimeline(std::shared_ptr<Timeline> timeline) {
     return std::exchange(timeline_, std::move(timeline));
   }
-  // Adds steps that a worker took, the last of which ended just now. steps: (name, microseconds).
+  // Adds steps that a worker took, the last of which ended just now. steps: (name, microseconds),
+  // which are the worker's word: they are cut to what passed since the timeline began.
   template <typename Steps>
   void AddSteps(absl::string_view worker, const Steps& steps) {
     if (timeline_ == nullptr) return;
-    int64_t begin = MonotonicMicros() - timeline_->begin_us;
-    for (auto step : steps) begin -= step.getMicros();
+    const int64_t passed = MonotonicMicros() - timeline_->begin_us;
+    auto took = [&](auto step) { return std::clamp<int64_t>(step.getMicros(), 0, passed); };
+    int64_t sum = 0;
+    for (auto step : steps) sum = std::min(sum + took(step), passed);
+    int64_t begin = passed - sum;
     for (auto step : steps) {
-      timeline_->Add(absl::StrCat(worker, ": ", step.getName().cStr()), begin,
-                     begin + step.getMicros());
-      begin += step.getMicros();
+      const int64_t end = std::min(begin + took(step), passed);
+      timeline_->Add(absl::StrCat(worker, ": ", step.getName().cStr()), begin, end);
+      begin = end;
     }
   }
   [[nodiscard]] TimedStep Step(absl::string_view name) { return TimedStep(timeline_, name); }

@@ -91,6 +91,7 @@ struct Pull {
   waiting @1 :Bool;          # for others to end
   seconds @2 :UInt32;        # since it began
   parts @3 :List(Part);      # layers, lowest first, once the manifest has told of them
+  callers @4 :UInt32;        # who wait for it; the last that goes away ends it
 
   struct Part {
     digest @0 :Common.Digest;

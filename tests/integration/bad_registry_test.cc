@@ -121,7 +121,7 @@ TEST_F(BadRegistry, OneAtATimeAndTheSameOneTogether) {
   Background again(node(), "127.0.0.1:5011/some/other:1");
   ASSERT_TRUE(Eventually(kPatience, [&] {
     auto pulls = Pulls();
-    return pulls.size() == 2 && pulls[1].waiting;
+    return pulls.size() == 2 && pulls[1].waiting && pulls[1].callers == 2;
   }));
   EXPECT_EQ(ReadWhole(ProxyLog(5011)), "") << "the second waits";
   EXPECT_THAT(node().Bulkhead({"status"}).out, HasSubstr("waits for other pulls"));
@@ -145,8 +145,11 @@ TEST_F(BadRegistry, CallersThatGoAway) {
   };
   Background one(node(), "127.0.0.1:5010/some/app:1");
   Background two(node(), "127.0.0.1:5010/some/app:1");
-  ASSERT_TRUE(
-      Eventually(kPatience, [&] { return fetching() && CountIn(ProxyLog(5010), "/blobs/") > 0; }));
+  ASSERT_TRUE(Eventually(kPatience, [&] {
+    auto pulls = Pulls();
+    return pulls.size() == 1 && pulls[0].callers == 2 && fetching() &&
+           CountIn(ProxyLog(5010), "/blobs/") > 0;
+  }));
   one.GoAway();
   EXPECT_EQ(one.Join().code(), absl::StatusCode::kCancelled);
   EXPECT_TRUE(fetching()) << "somebody waits still";

@@ -197,6 +197,7 @@ absl::StatusOr<std::vector<AdminPull>> AdminPulls(const std::string& socket) {
           AdminPull& pull = pulls.emplace_back();
           pull.reference = from.getReference();
           pull.waiting = from.getWaiting();
+          pull.callers = from.getCallers();
           pull.seconds = from.getSeconds();
           for (schema::Pull::Part::Reader part : from.getParts()) {
             auto digest = part.getDigest().getBytes();

@@ -32,6 +32,7 @@ struct AdminPull {
   };
   std::string reference;
   bool waiting = false;
+  uint32_t callers = 0;  // who wait for it
   uint32_t seconds = 0;
   std::vector<Part> parts;
 };

@@ -22,11 +22,10 @@ int64_t EndOf(const schema::Timeline::Reader& timeline,
 }
 
 std::string Bar(int64_t begin, int64_t end, int64_t total) {
-  const int64_t scale = std::max<int64_t>(total, 1);
-  const int from =
-      static_cast<int>(std::min<int64_t>(begin * kBarColumns / scale, kBarColumns - 1));
-  const int to = static_cast<int>(std::min<int64_t>(end * kBarColumns / scale, kBarColumns));
-  return std::string(from, ' ') + std::string(std::max(to - from, 1), '#');
+  const double scale = kBarColumns / static_cast<double>(std::max<int64_t>(total, 1));
+  const int from = static_cast<int>(std::clamp<double>(begin * scale, 0, kBarColumns - 1));
+  const int to = static_cast<int>(std::clamp<double>(end * scale, from + 1, kBarColumns));
+  return std::string(from, ' ') + std::string(to - from, '#');
 }
 
 void PrintText(schema::Timeline::Reader timeline) {

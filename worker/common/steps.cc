@@ -20,9 +20,11 @@ struct Mark {
 
 std::array<Mark, 16> marks;
 size_t count = 0;
-int64_t last = NowMicros();
+int64_t last = 0;
 
 }  // namespace
+
+void BeginSteps() { last = NowMicros(); }
 
 void MarkStep(const char* name) {
   const int64_t now = NowMicros();

@@ -159,7 +159,7 @@ absl::Status Dispatch(schema::LaunchJob::Reader job, std::vector<base::UniqueFd>
 Lasting RunLaunchJob(schema::LaunchJob::Reader job, std::vector<base::UniqueFd> fds, int root,
                      int run, schema::LaunchResult::Builder result) {
   Lasting lasting;
-  worker::MarkStep("wait for the job");
+  worker::BeginSteps();
   ipc::WriteStatus(Dispatch(job, std::move(fds), root, run, result, &lasting), result.initStatus());
   worker::WriteSteps(result.initSteps(worker::StepCount()));
   return lasting;
