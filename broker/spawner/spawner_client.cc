@@ -18,14 +18,14 @@ constexpr int kOutOfMemoryExit = 3;
 
 namespace {
 
-// Those that pods and containers wait for: one of each stands by, confined and without a job, as
-// starting one takes longer than most jobs. It still does one job and ends. The rest are rare, or
-// their jobs are long.
+// Those that pods, containers and port-forwards wait for: one of each stands by, confined and
+// without a job, as starting one takes longer than most jobs. It still does one job and ends. The
+// rest are rare, or their jobs are long.
 bool IsWorthASpare(security::Kind kind) {
   using security::Kind;
-  constexpr Kind kKinds[] = {Kind::kSandbox, Kind::kCgroup,  Kind::kMount,
-                             Kind::kUser,    Kind::kLaunch,  Kind::kSignal,
-                             Kind::kRemove,  Kind::kNetwork, Kind::kCni};
+  constexpr Kind kKinds[] = {Kind::kSandbox, Kind::kCgroup, Kind::kMount, Kind::kUser,
+                             Kind::kLaunch,  Kind::kSignal, Kind::kDial,  Kind::kRemove,
+                             Kind::kNetwork, Kind::kCni};
   return std::ranges::find(kKinds, kind) != std::end(kKinds);
 }
 

@@ -29,6 +29,7 @@ struct Plan {
   int null;
   bool become_root = false;  // of the new user namespace
   int go = -1;               // read end: the parent has written the id maps and joined the cgroups
+  int go_write = -1;         // the parent's end, of which the child has a copy
   int report;                // write end: an errno, or closed by exec
   std::vector<char*> argv;
 };
@@ -42,6 +43,8 @@ struct Plan {
 // threads.
 void AwaitParent(const Plan& plan) {
   char byte;
+  // Else a parent that was killed would be awaited for ever.
+  close(plan.go_write);
   if (read(plan.go, &byte, 1) != 1) Fail(plan.report, EPIPE);
 }
 
@@ -220,6 +223,7 @@ absl::StatusOr<Spawned> Spawn(const Profile& profile, const SpawnOptions& option
                .null = null.get(),
                .become_root = maps,
                .go = go.first.get(),
+               .go_write = go.second.get(),
                .report = report.second.get()};
   plan.argv.push_back(name.data());
   for (std::string& argument : arguments) plan.argv.push_back(argument.data());
