@@ -69,7 +69,13 @@ absl::Status Run(const Record<schema::Config>& config, const std::string& boot_i
   kj::AsyncIoContext io = kj::setupAsyncIo();
   Loop loop(io);
   SpawnerClient spawner(loop, base::UniqueFd(kSpawnerFd), std::move(writer));
-  loop.Add(spawner.Serve());
+  // Nothing can be started or ended any more; with the next broker there is a socket again. What is
+  // under way has this long to be taken back and answered.
+  constexpr kj::Duration kPatience = 5 * kj::SECONDS;
+  kj::Promise<absl::Status> lost = spawner.Serve().then([&] {
+    return loop.timer().afterDelay(kPatience).then(
+        [] { return absl::Status(absl::UnavailableError("the spawner closed the socket")); });
+  });
   AuditLink audit(loop, base::UniqueFd(config.read().getAudit().getOn() ? kAuditFd : -1),
                   config.read().getAudit().getProceed() ? AuditLink::OnFailure::kProceed
                                                         : AuditLink::OnFailure::kRefuse);
@@ -89,7 +95,7 @@ absl::Status Run(const Record<schema::Config>& config, const std::string& boot_i
     ServeSupervisor(fiber, broker, kControlFd);
     return absl::OkStatus();
   });
-  absl::Status status = done.wait(io.waitScope);
+  absl::Status status = done.exclusiveJoin(kj::mv(lost)).wait(io.waitScope);
   if (status.ok())
     _exit(0);  // the supervisor is gone; what is under way is undone at the next start
   return status;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <set>
@@ -26,6 +27,7 @@ using base::UniqueFd;
 constexpr char kParent[] = "bulkhead";
 constexpr char kPrefix[] = "worker-";
 constexpr size_t kMostProcsBytes = 64 << 10;
+constexpr size_t kMostIdle = 48;
 
 absl::Status Write(int root, const std::string& directory, const char* file,
                    absl::string_view value) {
@@ -64,6 +66,11 @@ bool OwnerLives(absl::string_view name) {
   pid_t owner = 0;
   if (parts.size() != 3 || !absl::SimpleAtoi(parts[1], &owner) || owner <= 0) return false;
   return kill(owner, 0) == 0;
+}
+
+bool HasNobody(const std::string& procs) {
+  const absl::StatusOr<std::string> text = base::ReadFile(procs, kMostProcsBytes);
+  return text.ok() && text->empty();
 }
 
 std::set<pid_t> ReadProcs(const std::string& path) {
@@ -128,14 +135,27 @@ bool Cgroups::RemoveLeftovers(const std::string& parent) const {
   while (const dirent* entry = readdir(dir)) {
     if (!absl::StartsWith(entry->d_name, kPrefix) || IsOwn(entry->d_name)) continue;
     // Refused where a process is in it: a monitor that outlived its spawner.
-    some_stay |= OwnerLives(entry->d_name) || unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR) != 0;
+    some_stay |=
+        OwnerLives(entry->d_name) || unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR) != 0;
   }
   closedir(dir);
   return some_stay;
 }
 
 absl::StatusOr<Cgroups::Cgroup> Cgroups::Make(const security::Limits& limits) {
-  Cgroup cgroup;
+  auto idle = std::ranges::find_if(idle_, [&](const Cgroup& cgroup) {
+    return cgroup.memory_bytes == limits.memory_bytes && cgroup.pids == limits.pids;
+  });
+  if (idle == idle_.end()) return MakeNew(limits);
+  Cgroup cgroup = std::move(*idle);
+  idle_.erase(idle);
+  if (mode_ != base::CgroupMode::kV2) return cgroup;
+  BULKHEAD_ASSIGN_OR_RETURN(cgroup.directory, OpenDirectory(cgroup.name));
+  return cgroup;
+}
+
+absl::StatusOr<Cgroups::Cgroup> Cgroups::MakeNew(const security::Limits& limits) {
+  Cgroup cgroup = {.memory_bytes = limits.memory_bytes, .pids = limits.pids};
   cgroup.name = absl::StrCat(kPrefix, getpid(), "-", next_++);
   for (const std::string& parent : parents_) {
     const absl::Status status = MakeIn(parent, limits, &cgroup);
@@ -160,10 +180,13 @@ absl::Status Cgroups::MakeIn(const std::string& parent, const security::Limits& 
   }
   BULKHEAD_RETURN_IF_ERROR(Write(root_.get(), directory, "memory.max", memory));
   BULKHEAD_RETURN_IF_ERROR(Write(root_.get(), directory, "pids.max", pids));
-  BULKHEAD_ASSIGN_OR_RETURN(cgroup->directory,
-                            base::OpenAt(root_.get(), directory, O_RDONLY | O_DIRECTORY,
-                                         base::Resolve::kBeneathNoSymlinks));
+  BULKHEAD_ASSIGN_OR_RETURN(cgroup->directory, OpenDirectory(cgroup->name));
   return absl::OkStatus();
+}
+
+absl::StatusOr<UniqueFd> Cgroups::OpenDirectory(const std::string& name) const {
+  return base::OpenAt(root_.get(), absl::StrCat(kParent, "/", name), O_RDONLY | O_DIRECTORY,
+                      base::Resolve::kBeneathNoSymlinks);
 }
 
 bool Cgroups::OomKilled(const Cgroup& cgroup) const {
@@ -189,6 +212,35 @@ bool Cgroups::RemoveFrom(const std::string& parent, const std::string& name) con
               {{"cgroup", directory}, {"error", strerror(errno)}});
   }
   return errno != EBUSY;
+}
+
+// Empty; nothing in it was ever killed for memory; and little of what its workers had the kernel
+// make, such as namespaces and mounts, is charged to it still.
+bool Cgroups::IsAsNew(const Cgroup& cgroup) const {
+  const bool v2 = mode_ == base::CgroupMode::kV2;
+  const std::string directory =
+      absl::StrCat(base::kCgroupMount, v2 ? "/" : "/memory/", kParent, "/", cgroup.name, "/");
+  std::vector<std::string> procs = cgroup.procs;
+  if (v2) procs = {directory + "cgroup.procs"};
+  if (procs.empty() || !std::ranges::all_of(procs, HasNobody) || OomKilled(cgroup)) return false;
+  const absl::StatusOr<std::string> text =
+      base::ReadFile(directory + (v2 ? "memory.current" : "memory.usage_in_bytes"), 64);
+  uint64_t bytes = 0;
+  return text.ok() && absl::SimpleAtoi(*text, &bytes) && bytes < cgroup.memory_bytes / 4;
+}
+
+bool Cgroups::Release(const Cgroup& cgroup) {
+  if (idle_.size() >= kMostIdle || !IsAsNew(cgroup)) return Remove(cgroup);
+  idle_.push_front({.name = cgroup.name,
+                    .procs = cgroup.procs,
+                    .memory_bytes = cgroup.memory_bytes,
+                    .pids = cgroup.pids});
+  return true;
+}
+
+void Cgroups::RemoveIdle() {
+  for (const Cgroup& cgroup : idle_) Remove(cgroup);
+  idle_.clear();
 }
 
 bool Cgroups::Remove(const Cgroup& cgroup) const {

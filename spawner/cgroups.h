@@ -1,5 +1,6 @@
 #pragma once
 
+#include <list>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,9 @@
 namespace bulkhead::spawner {
 
 // One cgroup a worker, "bulkhead/worker-<pid of this spawner>-<n>": on v1 in the memory and the
-// pids hierarchy, on v2 in the one there is. Nothing else is touched.
+// pids hierarchy, on v2 in the one there is. Nothing else is touched. The cgroup of a worker that
+// has ended serves a later one with the same limits: what the end of a memory cgroup costs the
+// kernel grows with the number of cgroups on the node.
 class Cgroups {
  public:
   // Makes bulkhead/ and removes what earlier spawners left empty; the cgroups of living monitors
@@ -26,14 +29,19 @@ class Cgroups {
     std::string name;                // "worker-812-5"
     std::vector<std::string> procs;  // v1: what to write the pid to
     base::UniqueFd directory;        // v2: for CLONE_INTO_CGROUP
+    uint64_t memory_bytes = 0;       // its limits
+    uint32_t pids = 0;
   };
-  // With the table's limits set. After an error nothing is left.
+  // With the table's limits set, new or used before. After an error nothing is left.
   absl::StatusOr<Cgroup> Make(const security::Limits& limits);
 
   // Whether its memory limit has killed something in it.
   bool OomKilled(const Cgroup& cgroup) const;
-  // Removes it. False: there still are processes in it, or dying ones; they have been sent SIGKILL.
-  bool Remove(const Cgroup& cgroup) const;
+  // Keeps it for another worker or removes it. False: there still are processes in it, or dying
+  // ones; they have been sent SIGKILL.
+  bool Release(const Cgroup& cgroup);
+  // Removes those that are kept.
+  void RemoveIdle();
   // SIGKILL to all in it, without waiting for them.
   void Kill(const Cgroup& cgroup) const;
 
@@ -41,6 +49,10 @@ class Cgroups {
   Cgroups(base::CgroupMode mode, base::UniqueFd root, std::vector<std::string> parents)
       : mode_(mode), root_(std::move(root)), parents_(std::move(parents)) {}
   bool RemoveLeftovers(const std::string& parent) const;
+  absl::StatusOr<Cgroup> MakeNew(const security::Limits& limits);
+  absl::StatusOr<base::UniqueFd> OpenDirectory(const std::string& name) const;
+  bool IsAsNew(const Cgroup& cgroup) const;
+  bool Remove(const Cgroup& cgroup) const;
   absl::Status MakeIn(const std::string& parent, const security::Limits& limits, Cgroup* cgroup);
   bool RemoveFrom(const std::string& parent, const std::string& name) const;
 
@@ -48,6 +60,7 @@ class Cgroups {
   base::UniqueFd root_;               // of the cgroup mount
   std::vector<std::string> parents_;  // relative to it: "memory/bulkhead", "pids/bulkhead"
   uint64_t next_ = 1;
+  std::list<Cgroup> idle_;  // empty, and as good as new
 };
 
 }  // namespace bulkhead::spawner

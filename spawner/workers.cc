@@ -1,11 +1,12 @@
 #include "spawner/workers.h"
 
 #include <signal.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <ranges>
 
 #include "base/log.h"
 #include "base/status.h"
@@ -36,7 +37,18 @@ int ErrnoOf(const absl::Status& status) {
   return EIO;
 }
 
+// Works for no single call: monitors, and the init of a pod.
+bool Lasts(const security::Profile& profile) { return profile.limits.wall_seconds == 0; }
+
 }  // namespace
+
+bool Workers::IsFull(const security::Profile& profile) const {
+  const bool lasts = Lasts(profile);
+  auto alike = [lasts](const Worker& worker) { return Lasts(*worker.profile) == lasts; };
+  const size_t count = std::ranges::count_if(live_ | std::views::values, alike) +
+                       std::ranges::count_if(ended_, alike);
+  return count >= (lasts ? kMostLasting : kMostWorkers);
+}
 
 SpawnReply Workers::Start(uint64_t connection, uint64_t id, uint32_t kind, int control) {
   const security::Profile* profile = security::FindProfile(static_cast<security::Kind>(kind));
@@ -44,7 +56,7 @@ SpawnReply Workers::Start(uint64_t connection, uint64_t id, uint32_t kind, int c
     base::Log(base::Severity::kWarning, "refuse a kind", {{"kind", kind}});
     return Failed(id, EINVAL);
   }
-  if (live_.size() + ended_.size() >= kMostWorkers) {
+  if (IsFull(*profile)) {
     base::Log(base::Severity::kWarning, "refuse one more worker", {{"kind", profile->name}});
     return Failed(id, EAGAIN);
   }
@@ -70,20 +82,20 @@ absl::Status Workers::StartWorker(Worker* worker, int control) {
   options.fds = resources_.Directories(*worker->profile);
   options.fds.insert(options.fds.begin(), control);
   absl::StatusOr<security::Spawned> spawned = security::Spawn(*worker->profile, options);
-  // One descriptor a worker, its pidfd, stays within the usual limit, which containers inherit.
+  // No descriptor of a worker stays: there may be more than the usual limit, which containers
+  // inherit.
   worker->cgroup.directory.Reset();
   if (!spawned.ok()) {
-    cgroups_.Remove(worker->cgroup);
+    cgroups_.Release(worker->cgroup);
     return spawned.status();
   }
   worker->pid = spawned->pid;
-  worker->pidfd = std::move(spawned->pidfd);
   return absl::OkStatus();
 }
 
-void Workers::KillWorker(const Worker& worker) {
-  syscall(SYS_pidfd_send_signal, worker.pidfd.get(), SIGKILL, nullptr, 0);
-}
+// Its pid is its own as long as it is not reaped, which this process alone does, just before it
+// forgets it.
+void Workers::KillWorker(const Worker& worker) { kill(worker.pid, SIGKILL); }
 
 void Workers::Kill(uint64_t connection, uint64_t id) {
   for (const auto& [pid, worker] : live_) {
@@ -96,8 +108,9 @@ void Workers::Kill(uint64_t connection, uint64_t id) {
 
 void Workers::KillOrphans() {
   for (const auto& [pid, worker] : live_) {
-    if (worker.profile->limits.wall_seconds != 0) KillWorker(worker);
+    if (!Lasts(*worker.profile)) KillWorker(worker);
   }
+  cgroups_.RemoveIdle();
 }
 
 Workers::Exit Workers::ExitOf(const Worker& worker) {
@@ -127,7 +140,7 @@ std::vector<Workers::Exit> Workers::Reap() {
 std::vector<Workers::Exit> Workers::RetryRemovals() {
   std::vector<Exit> exits;
   for (auto worker = ended_.begin(); worker != ended_.end();) {
-    if (!cgroups_.Remove(worker->cgroup) && ++worker->tries < kMostTries) {
+    if (!cgroups_.Release(worker->cgroup) && ++worker->tries < kMostTries) {
       ++worker;
       continue;
     }

@@ -16,8 +16,10 @@ namespace bulkhead::spawner {
 // The workers that live, and those that have ended but whose cgroup is not gone yet.
 class Workers {
  public:
-  // More at one time are refused: what the broker asks for must not use up the node.
+  // More at one time are refused: what the broker asks for must not use up the node. Lasting ones
+  // are as many as the node's containers, pods with a shared PID namespace, and open execs.
   static constexpr size_t kMostWorkers = 512;
+  static constexpr size_t kMostLasting = 8192;
 
   Workers(Resources resources, Cgroups cgroups)
       : resources_(std::move(resources)), cgroups_(std::move(cgroups)) {}
@@ -26,7 +28,8 @@ class Workers {
   // what to tell it.
   ipc::SpawnReply Start(uint64_t connection, uint64_t id, uint32_t kind, int control);
   void Kill(uint64_t connection, uint64_t id);
-  // Kills the workers that nobody waits for any more. Those that are or become monitors stay.
+  // Kills the workers that nobody waits for any more, and removes the cgroups that are kept for
+  // others. Those that are or become monitors stay.
   void KillOrphans();
 
   struct Exit {
@@ -50,12 +53,12 @@ class Workers {
     uint64_t id;
     const security::Profile* profile;
     pid_t pid;
-    base::UniqueFd pidfd;
     Cgroups::Cgroup cgroup;
     int wait_status = 0;
     bool oom_killed = false;
     int tries = 0;
   };
+  bool IsFull(const security::Profile& profile) const;
   absl::Status StartWorker(Worker* worker, int control);
   static void KillWorker(const Worker& worker);
   static Exit ExitOf(const Worker& worker);

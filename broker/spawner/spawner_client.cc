@@ -19,14 +19,16 @@ constexpr int kOutOfMemoryExit = 3;
 namespace {
 
 // Those that pods, containers and port-forwards wait for: one of each stands by, confined and
-// without a job, as starting one takes longer than most jobs. It still does one job and ends. The
-// rest are rare, or their jobs are long.
-bool IsWorthASpare(security::Kind kind) {
+// without a job, as starting one takes longer than most jobs; two of launch, as a create and its
+// start follow each other at once. Each still does one job and ends. The other kinds are rare, or
+// their jobs are long.
+size_t WantedSpares(security::Kind kind) {
   using security::Kind;
-  constexpr Kind kKinds[] = {Kind::kSandbox, Kind::kCgroup, Kind::kMount, Kind::kUser,
-                             Kind::kLaunch,  Kind::kSignal, Kind::kDial,  Kind::kRemove,
-                             Kind::kNetwork, Kind::kCni};
-  return std::ranges::find(kKinds, kind) != std::end(kKinds);
+  constexpr Kind kKinds[] = {Kind::kSandbox, Kind::kCgroup,  Kind::kMount,
+                             Kind::kUser,    Kind::kSignal,  Kind::kDial,
+                             Kind::kRemove,  Kind::kNetwork, Kind::kCni};
+  if (kind == Kind::kLaunch) return 2;
+  return std::ranges::find(kKinds, kind) != std::end(kKinds) ? 1 : 0;
 }
 
 }  // namespace
@@ -95,6 +97,9 @@ void SpawnerClient::Disconnected() {
 absl::StatusOr<SpawnerClient::Started> SpawnerClient::Spawn(Fiber& fiber, security::Kind kind) {
   if (!connected_) return absl::UnavailableError("the spawner is gone");
   BULKHEAD_ASSIGN_OR_RETURN(base::FdPair pair, base::MakeSocketPair(SOCK_STREAM));
+  // Where the socket is full, one at a time waits for it, and the ids go out in order.
+  const FiberLimit::Held turn = sending_.Acquire(fiber, 1);
+  if (!connected_) return absl::UnavailableError("the spawner is gone");
   ipc::SpawnRequest request = {.magic = ipc::kSpawnMagic,
                                .op = ipc::SpawnOp::kSpawn,
                                .id = next_id_++,
@@ -112,7 +117,7 @@ absl::StatusOr<SpawnerClient::Started> SpawnerClient::Spawn(Fiber& fiber, securi
 }
 
 absl::StatusOr<SpawnerClient::Started> SpawnerClient::Obtain(Fiber& fiber, security::Kind kind) {
-  if (!IsWorthASpare(kind)) return Spawn(fiber, kind);
+  if (WantedSpares(kind) == 0) return Spawn(fiber, kind);
   ReplaceSpare(kind);
   if (std::optional<Started> spare = TakeSpare(kind)) return *std::move(spare);
   return Spawn(fiber, kind);
@@ -128,13 +133,13 @@ std::vector<std::string> SpawnerClient::Spares() const {
 }
 
 std::optional<SpawnerClient::Started> SpawnerClient::TakeSpare(security::Kind kind) {
-  auto found = spares_.find(kind);
-  if (found == spares_.end()) return std::nullopt;
-  Started spare = std::move(found->second);
-  spares_.erase(found);
-  // One that has ended in the meantime is nobody's any more.
-  if (!live_.contains(spare.id)) return std::nullopt;
-  return spare;
+  for (auto found = spares_.find(kind); found != spares_.end(); found = spares_.find(kind)) {
+    Started spare = std::move(found->second);
+    spares_.erase(found);
+    // One that has ended in the meantime is nobody's any more.
+    if (live_.contains(spare.id)) return spare;
+  }
+  return std::nullopt;
 }
 
 // A little later, as the operation that took the last one needs the processors now.
@@ -144,9 +149,11 @@ void SpawnerClient::ReplaceSpare(security::Kind kind) {
   loop_.Stay([this, kind](Fiber& fiber) {
     fiber.Sleep(kLater);
     replacing_.erase(kind);
-    if (spares_.contains(kind)) return;
-    absl::StatusOr<Started> spare = Spawn(fiber, kind);
-    if (spare.ok()) spares_.emplace(kind, *std::move(spare));
+    while (spares_.count(kind) < WantedSpares(kind)) {
+      absl::StatusOr<Started> spare = Spawn(fiber, kind);
+      if (!spare.ok()) return;
+      spares_.emplace(kind, *std::move(spare));
+    }
   });
 }
 

@@ -66,9 +66,10 @@ class SpawnerClient {
   base::UniqueFd socket_;
   base::UniqueFd writer_;
   bool connected_ = true;
+  FiberLimit sending_;
   uint64_t next_id_ = 1;
   std::map<uint64_t, kj::Own<kj::PromiseFulfiller<WorkerExit>>> live_;
-  std::map<security::Kind, Started> spares_;
+  std::multimap<security::Kind, Started> spares_;
   std::set<security::Kind> replacing_;
 };
 

@@ -166,6 +166,21 @@ TEST_F(Lifecycle, StartAnswersOnceTheProgramRuns) {
   RemoveAll();
 }
 
+TEST_F(Lifecycle, AStopRightAfterTheStartIsHeard) {
+  auto pod = RunPod(PodRequest("pod"));
+  ASSERT_THAT(pod, IsOk());
+  for (int i = 0; i < 10; ++i) {
+    auto container = Create(
+        ContainerRequest(*pod, absl::StrCat("c", i),
+                         {"/bin/sh", "-c", "trap 'exit 5' TERM; while :; do sleep 0.05; done"}));
+    ASSERT_THAT(container, IsOk());
+    ASSERT_THAT(Start(*container), IsOk());
+    EXPECT_THAT(Stop(*container, 10), IsOk());
+    EXPECT_EQ(Status(*container)->exit_code(), 5);
+  }
+  RemoveAll();
+}
+
 TEST_F(Lifecycle, StopGivesTheSignalThenKills) {
   auto pod = RunPod(PodRequest("pod"));
   ASSERT_THAT(pod, IsOk());

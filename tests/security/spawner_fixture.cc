@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -157,7 +158,8 @@ int SpawnerTest::CountCgroups() const {
     std::error_code missing;
     for (const auto& entry :
          fs::directory_iterator(absl::StrCat(base::kCgroupMount, "/", parent), missing)) {
-      if (absl::StartsWith(entry.path().filename().string(), prefix)) ++count;
+      const bool own = absl::StartsWith(entry.path().filename().string(), prefix);
+      if (own && std::ifstream(entry.path() / "cgroup.procs").peek() != EOF) ++count;
     }
   }
   return count;

@@ -34,7 +34,7 @@ class SpawnerTest : public ::testing::Test {
   bool Closed();
   // Makes a new broker's socket and hands the other end to the spawner.
   void Reconnect();
-  // Cgroups of workers of this spawner.
+  // Cgroups of this spawner's workers that somebody is in.
   int CountCgroups() const;
 
   Places places_;

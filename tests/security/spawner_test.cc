@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "base/fs.h"
 #include "ipc/message.h"
 #include "security/enforce/inspect.h"
 #include "security/selftest.h"
@@ -59,6 +60,55 @@ TEST_F(SpawnerTest, StartsAWorkerThatEndsByItself) {
   EXPECT_EQ(exited->value, 0);
   EXPECT_EQ(exited->oom_killed, 0u);
   EXPECT_EQ(CountCgroups(), 0);
+}
+
+// Neither can the short ones use up the node, nor do they take the place of those that containers
+// last with.
+TEST_F(SpawnerTest, RefusesOneMoreThanTheMost) {
+  constexpr uint64_t kMost = 512;
+  std::vector<base::UniqueFd> controls;
+  for (uint64_t id = 1; id <= kMost; ++id) {
+    controls.push_back(RequestWorker(id, kInflate));
+    ASSERT_TRUE(ReceiveEvent(id, SpawnEvent::kStarted).has_value());
+  }
+  RequestWorker(kMost + 1, kInflate);
+  std::optional<SpawnReply> refused = ReceiveEvent(kMost + 1, SpawnEvent::kFailed);
+  ASSERT_TRUE(refused.has_value());
+  EXPECT_EQ(refused->value, EAGAIN);
+  controls.push_back(RequestWorker(kMost + 2, static_cast<uint32_t>(Kind::kLaunch)));
+  EXPECT_TRUE(ReceiveEvent(kMost + 2, SpawnEvent::kStarted).has_value());
+  controls.front().Reset();
+  ASSERT_TRUE(ReceiveEvent(1, SpawnEvent::kExited).has_value());
+  controls.push_back(RequestWorker(kMost + 3, kInflate));
+  EXPECT_TRUE(ReceiveEvent(kMost + 3, SpawnEvent::kStarted).has_value());
+}
+
+std::string CgroupOf(pid_t pid) {
+  return base::ReadFile(absl::StrCat("/proc/", pid, "/cgroup"), 4096).value_or("");
+}
+
+TEST_F(SpawnerTest, ACgroupServesTheNextWorkerOfTheSameLimits) {
+  base::UniqueFd first = RequestWorker(1, kInflate);
+  std::optional<SpawnReply> started = ReceiveEvent(1, SpawnEvent::kStarted);
+  ASSERT_TRUE(AwaitHello(first).ok());
+  const std::string cgroup = CgroupOf(started->pid);
+  EXPECT_THAT(cgroup, ::testing::HasSubstr(absl::StrCat("worker-", spawner_.pid, "-")));
+  // Another one at the same time has its own.
+  base::UniqueFd second = RequestWorker(2, kInflate);
+  started = ReceiveEvent(2, SpawnEvent::kStarted);
+  ASSERT_TRUE(AwaitHello(second).ok());
+  EXPECT_NE(CgroupOf(started->pid), cgroup);
+  first.Reset();
+  ASSERT_TRUE(ReceiveEvent(1, SpawnEvent::kExited).has_value());
+  // Other limits, another cgroup.
+  base::UniqueFd third = RequestWorker(3, static_cast<uint32_t>(Kind::kDial));
+  started = ReceiveEvent(3, SpawnEvent::kStarted);
+  ASSERT_TRUE(AwaitHello(third).ok());
+  EXPECT_NE(CgroupOf(started->pid), cgroup);
+  base::UniqueFd fourth = RequestWorker(4, kInflate);
+  started = ReceiveEvent(4, SpawnEvent::kStarted);
+  ASSERT_TRUE(AwaitHello(fourth).ok());
+  EXPECT_EQ(CgroupOf(started->pid), cgroup);
 }
 
 TEST_F(SpawnerTest, KillsOnRequestAlone) {

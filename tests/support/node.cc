@@ -135,7 +135,7 @@ absl::Status Node::Up() {
     return ReadText(ready) == expected || up_.Wait(absl::ZeroDuration()).ok();
   });
   // A new one each time: the first call on a connection whose other end went away would fail.
-  cri_ = std::make_unique<tools::CriClient>(run_dir() + "/cri.sock");
+  cri_ = std::make_unique<tools::CriClient>(cri_socket());
   if (is_ready && up_.running()) return absl::OkStatus();
   return absl::UnavailableError(absl::StrCat("bulkhead up did not get ready:\n", Log()));
 }

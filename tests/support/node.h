@@ -47,6 +47,7 @@ class Node {
   std::string root_dir() const { return directory_ + "/root"; }
   std::string run_dir() const { return directory_ + "/run"; }
   std::string config_file() const { return directory_ + "/config.toml"; }
+  std::string cri_socket() const { return run_dir() + "/cri.sock"; }
   std::string admin_socket() const { return run_dir() + "/admin.sock"; }
   std::string log_dir() const { return directory_ + "/logs"; }
   // What the processes wrote to standard error.

@@ -69,13 +69,13 @@ std::multiset<std::string> Files(const Node& node) {
   return names;
 }
 
-// Each spare worker has a descriptor in the broker and one in the spawner.
+// Each spare worker has a descriptor in the broker.
 std::multiset<std::string> Descriptors(const Node& node, size_t spares) {
   std::multiset<std::string> counts;
   for (const char* name : {"frontend", "broker", "spawner", "auditor", "streaming"}) {
     std::error_code error;
     const absl::string_view daemon = name;
-    int count = daemon == "broker" || daemon == "spawner" ? -static_cast<int>(spares) : 0;
+    int count = daemon == "broker" ? -static_cast<int>(spares) : 0;
     fs::directory_iterator end;
     fs::directory_iterator i(absl::StrCat("/proc/", node.Daemon(name), "/fd"), error);
     for (; !error && i != end; i.increment(error)) ++count;
@@ -98,6 +98,12 @@ std::multiset<std::string> Rows(const Node& node,
           absl::StrCat("networks owed ", networks->owed)};
 }
 
+// An empty one of the spawner's waits for its next worker.
+bool IsIdle(const fs::path& cgroup) {
+  return cgroup.filename().string().rfind("worker-", 0) == 0 &&
+         std::ifstream(cgroup / "cgroup.procs").peek() == EOF;
+}
+
 // What is below a hierarchy's top and belongs to this test. Other runtimes of the host are at work
 // there as well.
 void ListCgroups(const std::string& top, const std::vector<std::string>& prefixes,
@@ -111,7 +117,7 @@ void ListCgroups(const std::string& top, const std::vector<std::string>& prefixe
     if (!i->is_directory(gone) || i->is_symlink(gone)) continue;
     std::string name = i->path().string().substr(top.size());
     for (const std::string& prefix : prefixes) {
-      if (absl::StrContains(name, prefix)) found->insert(name);
+      if (absl::StrContains(name, prefix) && !IsIdle(i->path())) found->insert(name);
     }
   }
 }

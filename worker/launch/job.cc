@@ -26,6 +26,7 @@ constexpr absl::Duration kStartPatience = absl::Seconds(30);
 constexpr absl::Duration kDeletePatience = absl::Seconds(30);
 // From the runtime's word that it has started the container to the filter that its last step sets.
 constexpr absl::Duration kPromisePatience = absl::Seconds(1);
+constexpr absl::Duration kSettlePatience = absl::Milliseconds(50);
 constexpr size_t kMaxDescriptionBytes = 512 << 10;
 constexpr char kUnified[] = "/sys/fs/cgroup/unified";
 
@@ -52,9 +53,15 @@ bool ExecutesTheRuntime(const Promise& promise) {
   return inode.ok() && *inode == promise.runtime_inode;
 }
 
-// Polls, as the process may be between the runtime's answer and its own last step. A signal that
-// comes before the container's program could ask for it is lost, so the start ends no sooner than
-// that begins.
+// A signal that comes before the container's program could ask for it is lost, as the kernel drops
+// what the first process of a PID namespace does not catch: a stop right after the start would wait
+// for its whole grace. A program that only computes is not waited for any longer.
+void AwaitSettled(pid_t pid) {
+  const Deadline deadline = Deadline::After(kSettlePatience);
+  while (!HasSettled(pid) && !deadline.Passed()) absl::SleepFor(absl::Milliseconds(1));
+}
+
+// Polls, as the process may be between the runtime's answer and its own last step.
 absl::Status CheckStarted(const Place& place) {
   BULKHEAD_ASSIGN_OR_RETURN(const Promise promise, LoadPromise(place));
   const Deadline deadline = Deadline::After(kPromisePatience);
@@ -62,10 +69,12 @@ absl::Status CheckStarted(const Place& place) {
     const absl::Status status = CheckPromise(promise, place.container_id, true);
     // Ended already: a short command, which nothing can be said about any more.
     if (absl::IsNotFound(status)) return absl::OkStatus();
-    if (status.ok() && !ExecutesTheRuntime(promise)) return absl::OkStatus();
+    if (status.ok() && !ExecutesTheRuntime(promise)) break;
     if (deadline.Passed()) return status;
     absl::SleepFor(absl::Milliseconds(1));
   }
+  AwaitSettled(promise.pid);
+  return absl::OkStatus();
 }
 
 absl::Status Start(schema::LaunchJob::Reader job, const Place& place) {

@@ -89,6 +89,19 @@ absl::Status CheckPromise(const Promise& promise, const std::string& container_i
   return compared;
 }
 
+bool HasSettled(absl::string_view status) {
+  Fields fields = Parse(status);
+  uint64_t caught = 0;
+  if (absl::SimpleHexAtoi(fields["SigCgt"], &caught) && caught != 0) return true;
+  return fields["State"].empty() || !absl::StrContains("RD", fields["State"][0]);
+}
+
+bool HasSettled(pid_t pid) {
+  const absl::StatusOr<std::string> text =
+      base::ReadFile(absl::StrCat("/proc/", pid, "/status"), kMaxStatusBytes);
+  return !text.ok() || HasSettled(*text);
+}
+
 absl::StatusOr<uint64_t> InodeOfProgram(pid_t pid) {
   struct stat st;
   if (stat(absl::StrCat("/proc/", pid, "/exe").c_str(), &st) == 0) return st.st_ino;

@@ -31,6 +31,11 @@ absl::Status ComparePromise(const Promise& promise, absl::string_view status, bo
 // program: seccomp counts only where started is set.
 absl::Status CheckPromise(const Promise& promise, const std::string& container_id, bool started);
 
+// Whether a process, whose /proc/<pid>/status is this text, has got to where it catches a signal or
+// waits for something. True for one that has ended.
+bool HasSettled(absl::string_view status);
+bool HasSettled(pid_t pid);
+
 // The inode of what it executes. NOT_FOUND: it has ended.
 absl::StatusOr<uint64_t> InodeOfProgram(pid_t pid);
 

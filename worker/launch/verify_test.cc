@@ -50,6 +50,15 @@ TEST(V24, AnyMissingConfinementIsFound) {
   }
 }
 
+TEST(Verify, AProgramHasSettledOnceItCatchesOrWaits) {
+  EXPECT_TRUE(HasSettled("State:\tS (sleeping)\nSigCgt:\t0000000000000000\n"));
+  EXPECT_TRUE(HasSettled("State:\tR (running)\nSigCgt:\t0000000000004000\n"));
+  EXPECT_FALSE(HasSettled("State:\tR (running)\nSigCgt:\t0000000000000000\n"));
+  EXPECT_FALSE(HasSettled("State:\tD (disk sleep)\nSigCgt:\t0000000000000000\n"));
+  EXPECT_TRUE(HasSettled("State:\tZ (zombie)\n"));
+  EXPECT_TRUE(HasSettled(""));
+}
+
 TEST(Verify, BeforeTheStartOnlyWhatIsSettledByThen) {
   EXPECT_TRUE(With("CapEff:\t0000000000000021", "CapEff:\t000001ffffffffff", false).ok());
   EXPECT_TRUE(With("Seccomp:\t2", "Seccomp:\t0", false).ok()) << "set last with no_new_privs";
