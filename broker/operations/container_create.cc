@@ -239,7 +239,12 @@ absl::StatusOr<std::string> CreateContainer(Fiber& fiber, Broker& broker, const 
   BULKHEAD_RETURN_IF_ERROR(CheckIdentity(pod->record.read().getConfig(), meant));
   BULKHEAD_RETURN_IF_ERROR(CheckMappings(pod->record.read(), config));
   if (ContainerPtr existing = broker.state.FindContainerByKey(ContainerKey(pod->id, config))) {
-    return JoinExisting(existing, config);
+    if (existing->phase != Phase::kRemoving) return JoinExisting(existing, config);
+    // One that failed, and could not be undone then.
+    auto held = existing->mutex.Acquire(fiber);
+    if (existing->phase != Phase::kGone) {
+      BULKHEAD_RETURN_IF_ERROR(DestroyContainer(fiber, broker, existing));
+    }
   }
   Parts parts;
   BULKHEAD_ASSIGN_OR_RETURN(

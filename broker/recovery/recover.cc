@@ -113,10 +113,17 @@ void Rewatch(Fiber& fiber, Broker& broker, const ContainerPtr& container) {
   EndUnwatched(fiber, broker, container);
 }
 
+// Of a container that was half made or half removed. Its launch may have come to its end without
+// the broker, or be about to: it listens already.
+std::shared_ptr<MonitorLink> FindMonitor(Fiber& fiber, const std::string& container_id) {
+  auto link = MonitorLink::Connect(fiber, container_id, [](const MonitorLink::Exit&) {});
+  return link.ok() ? *std::move(link) : MonitorLink::Ended();
+}
+
 void RecoverContainer(Fiber& fiber, Broker& broker, const ContainerPtr& container) {
   if (container->phase != Phase::kActive) {
     auto held = container->mutex.Acquire(fiber);
-    container->monitor = MonitorLink::Ended();
+    container->monitor = FindMonitor(fiber, container->id);
     return Report("container", container->id, DestroyContainer(fiber, broker, container));
   }
   if (!FromThisBoot(broker, container->record.read().getBootId())) {

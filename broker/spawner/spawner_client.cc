@@ -84,6 +84,7 @@ void SpawnerClient::Take(const ipc::SpawnReply& reply) {
                                     .value = reply.value,
                                     .oom_killed = reply.oom_killed != 0});
   live_.erase(found);
+  std::erase_if(spares_, [&](const auto& spare) { return spare.second.id == reply.id; });
 }
 
 void SpawnerClient::Disconnected() {
@@ -126,20 +127,17 @@ absl::StatusOr<SpawnerClient::Started> SpawnerClient::Obtain(Fiber& fiber, secur
 std::vector<std::string> SpawnerClient::Spares() const {
   std::vector<std::string> kinds;
   for (const auto& [kind, spare] : spares_) {
-    // One that has ended is none any more.
-    if (live_.contains(spare.id)) kinds.emplace_back(security::FindProfile(kind)->name);
+    kinds.emplace_back(security::FindProfile(kind)->name);
   }
   return kinds;
 }
 
 std::optional<SpawnerClient::Started> SpawnerClient::TakeSpare(security::Kind kind) {
-  for (auto found = spares_.find(kind); found != spares_.end(); found = spares_.find(kind)) {
-    Started spare = std::move(found->second);
-    spares_.erase(found);
-    // One that has ended in the meantime is nobody's any more.
-    if (live_.contains(spare.id)) return spare;
-  }
-  return std::nullopt;
+  auto found = spares_.find(kind);
+  if (found == spares_.end()) return std::nullopt;
+  Started spare = std::move(found->second);
+  spares_.erase(found);
+  return spare;
 }
 
 // A little later, as the operation that took the last one needs the processors now.

@@ -77,9 +77,22 @@ absl::Status CheckStarted(const Place& place) {
   return absl::OkStatus();
 }
 
+// By an earlier start, whose end the broker did not see: runtimes refuse a second one.
+bool RunsAlready(const Place& place) {
+  const absl::StatusOr<Promise> promise = LoadPromise(place);
+  if (!promise.ok()) return false;
+  const Deadline deadline = Deadline::After(kPromisePatience);
+  while (!CheckPromise(*promise, place.container_id, true).ok() || ExecutesTheRuntime(*promise)) {
+    if (deadline.Passed()) return false;
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  return true;
+}
+
 absl::Status Start(schema::LaunchJob::Reader job, const Place& place) {
   BULKHEAD_ASSIGN_OR_RETURN(Runtime runtime, Runtime::Open(job, place));
-  BULKHEAD_RETURN_IF_ERROR(runtime.Call({"start", place.container_id}, kStartPatience));
+  const absl::Status started = runtime.Call({"start", place.container_id}, kStartPatience);
+  if (!started.ok() && !RunsAlready(place)) return started;
   worker::MarkStep("runtime start");
   const absl::Status promise = CheckStarted(place);
   worker::MarkStep("compare with the promise");
