@@ -97,6 +97,17 @@ absl::Status LimitUnit(Fiber& fiber, Broker& broker, const std::string& unit,
   return worker->Finish<schema::UnitResult>(fiber);
 }
 
+// The kernel is asked first, as it may refuse, and changes all or nothing; then systemd is told, so
+// that it does not undo it; then come those once more that systemd has no property for, as it sets
+// their files back.
+absl::Status LimitBoth(Fiber& fiber, Broker& broker, const std::string& unit,
+                       const std::string& path, absl::string_view own_name,
+                       absl::string_view pod_id, schema::Resources::Reader limits) {
+  BULKHEAD_RETURN_IF_ERROR(LimitCgroup(fiber, broker, path, own_name, limits, false));
+  BULKHEAD_RETURN_IF_ERROR(LimitUnit(fiber, broker, unit, own_name, pod_id, limits));
+  return LimitCgroup(fiber, broker, path, own_name, limits, false);
+}
+
 absl::Status LimitPod(Fiber& fiber, Broker& broker, const PodObject& pod,
                       schema::Resources::Reader limits) {
   const std::string name = pod.record.read().getCgroup();
@@ -105,8 +116,7 @@ absl::Status LimitPod(Fiber& fiber, Broker& broker, const PodObject& pod,
   }
   BULKHEAD_ASSIGN_OR_RETURN(const bool ours, SliceIsOurs(fiber, broker, pod));
   if (!ours) return absl::OkStatus();
-  BULKHEAD_RETURN_IF_ERROR(LimitUnit(fiber, broker, name, OwnName(pod), pod.id, limits));
-  return LimitCgroup(fiber, broker, PathOfPodCgroup(name), OwnName(pod), limits, false);
+  return LimitBoth(fiber, broker, name, PathOfPodCgroup(name), OwnName(pod), pod.id, limits);
 }
 
 // "slice:prefix:name" runs as the scope prefix-name.scope.
@@ -121,8 +131,8 @@ absl::Status LimitContainer(Fiber& fiber, Broker& broker, const ContainerObject&
   const std::string cgroup = record.getCgroup();
   BULKHEAD_ASSIGN_OR_RETURN(const std::string path, base::CgroupPath(cgroup));
   if (OfSystemd(cgroup)) {
-    BULKHEAD_RETURN_IF_ERROR(
-        LimitUnit(fiber, broker, ScopeOf(cgroup), container.id, record.getPodId().cStr(), change));
+    return LimitBoth(fiber, broker, ScopeOf(cgroup), path, container.id, record.getPodId().cStr(),
+                     change);
   }
   return LimitCgroup(fiber, broker, path, container.id, change, false);
 }
