@@ -68,11 +68,6 @@ bool OwnerLives(absl::string_view name) {
   return kill(owner, 0) == 0;
 }
 
-bool HasNobody(const std::string& procs) {
-  const absl::StatusOr<std::string> text = base::ReadFile(procs, kMostProcsBytes);
-  return text.ok() && text->empty();
-}
-
 std::set<pid_t> ReadProcs(const std::string& path) {
   std::set<pid_t> pids;
   const absl::StatusOr<std::string> text = base::ReadFile(path, kMostProcsBytes);
@@ -189,13 +184,17 @@ absl::StatusOr<UniqueFd> Cgroups::OpenDirectory(const std::string& name) const {
                       base::Resolve::kBeneathNoSymlinks);
 }
 
+absl::StatusOr<std::string> Cgroups::ReadMemoryFile(const Cgroup& cgroup, const char* v1,
+                                                    const char* v2) const {
+  const bool is_v2 = mode_ == base::CgroupMode::kV2;
+  return base::ReadFile(absl::StrCat(base::kCgroupMount, is_v2 ? "/" : "/memory/", kParent, "/",
+                                     cgroup.name, "/", is_v2 ? v2 : v1),
+                        4096);
+}
+
 bool Cgroups::OomKilled(const Cgroup& cgroup) const {
-  const std::string path =
-      mode_ == base::CgroupMode::kV2
-          ? absl::StrCat(kParent, "/", cgroup.name, "/memory.events")
-          : absl::StrCat("memory/", kParent, "/", cgroup.name, "/memory.oom_control");
   const absl::StatusOr<std::string> text =
-      base::ReadFile(absl::StrCat(base::kCgroupMount, "/", path), 4096);
+      ReadMemoryFile(cgroup, "memory.oom_control", "memory.events");
   if (!text.ok()) return false;
   for (absl::string_view line : absl::StrSplit(*text, '\n')) {
     uint64_t count = 0;
@@ -214,23 +213,27 @@ bool Cgroups::RemoveFrom(const std::string& parent, const std::string& name) con
   return errno != EBUSY;
 }
 
-// Empty; nothing in it was ever killed for memory; and little of what its workers had the kernel
-// make, such as namespaces and mounts, is charged to it still.
-bool Cgroups::IsAsNew(const Cgroup& cgroup) const {
-  const bool v2 = mode_ == base::CgroupMode::kV2;
-  const std::string directory =
-      absl::StrCat(base::kCgroupMount, v2 ? "/" : "/memory/", kParent, "/", cgroup.name, "/");
-  std::vector<std::string> procs = cgroup.procs;
-  if (v2) procs = {directory + "cgroup.procs"};
-  if (procs.empty() || !std::ranges::all_of(procs, HasNobody) || OomKilled(cgroup)) return false;
+bool Cgroups::HasNobody(const Cgroup& cgroup) const {
+  return std::ranges::all_of(parents_, [&](const std::string& parent) {
+    const absl::StatusOr<std::string> procs = base::ReadFile(
+        absl::StrCat(base::kCgroupMount, "/", parent, "/", cgroup.name, "/cgroup.procs"),
+        kMostProcsBytes);
+    return procs.ok() && procs->empty();
+  });
+}
+
+// Of what its workers had the kernel make, such as namespaces and mounts, much may be charged to it
+// still.
+bool Cgroups::HoldsLittle(const Cgroup& cgroup) const {
   const absl::StatusOr<std::string> text =
-      base::ReadFile(directory + (v2 ? "memory.current" : "memory.usage_in_bytes"), 64);
+      ReadMemoryFile(cgroup, "memory.usage_in_bytes", "memory.current");
   uint64_t bytes = 0;
   return text.ok() && absl::SimpleAtoi(*text, &bytes) && bytes < cgroup.memory_bytes / 4;
 }
 
-bool Cgroups::Release(const Cgroup& cgroup) {
-  if (idle_.size() >= kMostIdle || !IsAsNew(cgroup)) return Remove(cgroup);
+bool Cgroups::Release(const Cgroup& cgroup, bool oom_killed) {
+  const bool as_new = !oom_killed && HasNobody(cgroup) && HoldsLittle(cgroup);
+  if (idle_.size() >= kMostIdle || !as_new) return Remove(cgroup);
   idle_.push_front({.name = cgroup.name,
                     .procs = cgroup.procs,
                     .memory_bytes = cgroup.memory_bytes,

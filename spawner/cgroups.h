@@ -37,9 +37,11 @@ class Cgroups {
 
   // Whether its memory limit has killed something in it.
   bool OomKilled(const Cgroup& cgroup) const;
-  // Keeps it for another worker or removes it. False: there still are processes in it, or dying
-  // ones; they have been sent SIGKILL.
-  bool Release(const Cgroup& cgroup);
+  // Keeps it for another worker or removes it. oom_killed: as OomKilled said; such a one is not
+  // kept. False: there still are processes in it, or dying ones; they have been sent SIGKILL.
+  bool Release(const Cgroup& cgroup, bool oom_killed);
+  // The same, but never keeps it.
+  bool Remove(const Cgroup& cgroup) const;
   // Removes those that are kept.
   void RemoveIdle();
   // SIGKILL to all in it, without waiting for them.
@@ -51,8 +53,11 @@ class Cgroups {
   bool RemoveLeftovers(const std::string& parent) const;
   absl::StatusOr<Cgroup> MakeNew(const security::Limits& limits);
   absl::StatusOr<base::UniqueFd> OpenDirectory(const std::string& name) const;
-  bool IsAsNew(const Cgroup& cgroup) const;
-  bool Remove(const Cgroup& cgroup) const;
+  // One file for each version of cgroups.
+  absl::StatusOr<std::string> ReadMemoryFile(const Cgroup& cgroup, const char* v1,
+                                             const char* v2) const;
+  bool HasNobody(const Cgroup& cgroup) const;
+  bool HoldsLittle(const Cgroup& cgroup) const;
   absl::Status MakeIn(const std::string& parent, const security::Limits& limits, Cgroup* cgroup);
   bool RemoveFrom(const std::string& parent, const std::string& name) const;
 

@@ -86,7 +86,7 @@ absl::Status Workers::StartWorker(Worker* worker, int control) {
   // inherit.
   worker->cgroup.directory.Reset();
   if (!spawned.ok()) {
-    cgroups_.Release(worker->cgroup);
+    cgroups_.Remove(worker->cgroup);
     return spawned.status();
   }
   worker->pid = spawned->pid;
@@ -131,7 +131,6 @@ std::vector<Workers::Exit> Workers::Reap() {
     Worker worker = std::move(found->second);
     live_.erase(found);
     worker.wait_status = status;
-    worker.oom_killed = cgroups_.OomKilled(worker.cgroup);
     ended_.push_back(std::move(worker));
   }
   return RetryRemovals();
@@ -140,7 +139,8 @@ std::vector<Workers::Exit> Workers::Reap() {
 std::vector<Workers::Exit> Workers::RetryRemovals() {
   std::vector<Exit> exits;
   for (auto worker = ended_.begin(); worker != ended_.end();) {
-    if (!cgroups_.Release(worker->cgroup) && ++worker->tries < kMostTries) {
+    worker->oom_killed = cgroups_.OomKilled(worker->cgroup);
+    if (!cgroups_.Release(worker->cgroup, worker->oom_killed) && ++worker->tries < kMostTries) {
       ++worker;
       continue;
     }

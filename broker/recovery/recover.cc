@@ -87,16 +87,18 @@ void MarkRebooted(Broker& broker, const ContainerPtr& container) {
   Report("container", container->id, broker.state.Save(container));
 }
 
-// One whose word was stored, but who was not told so before the broker ended.
-void ReleaseMonitor(Fiber& fiber, const std::string& container_id) {
+// The monitor of a container that nobody asks it about any more. Of one that was half made, the
+// launch may have come to its end without the broker, or be about to: it listens already.
+std::shared_ptr<MonitorLink> FindMonitor(Fiber& fiber, const std::string& container_id) {
   auto link = MonitorLink::Connect(fiber, container_id, nullptr);
-  if (link.ok()) (*link)->Acknowledge(fiber).IgnoreError();
+  return link.ok() ? *std::move(link) : MonitorLink::Ended();
 }
 
 void Rewatch(Fiber& fiber, Broker& broker, const ContainerPtr& container) {
   auto state = container->record.read().getState();
   if (state == ContainerState::EXITED) {
-    ReleaseMonitor(fiber, container->id);
+    // Its word was stored, but it was not told so before the broker ended.
+    FindMonitor(fiber, container->id)->Acknowledge(fiber).IgnoreError();
     container->monitor = MonitorLink::Ended();
     return;
   }
@@ -111,13 +113,6 @@ void Rewatch(Fiber& fiber, Broker& broker, const ContainerPtr& container) {
             {{"container", container->id}, {"why", watched.message()}});
   container->monitor = MonitorLink::Ended();
   EndUnwatched(fiber, broker, container);
-}
-
-// Of a container that was half made or half removed. Its launch may have come to its end without
-// the broker, or be about to: it listens already.
-std::shared_ptr<MonitorLink> FindMonitor(Fiber& fiber, const std::string& container_id) {
-  auto link = MonitorLink::Connect(fiber, container_id, [](const MonitorLink::Exit&) {});
-  return link.ok() ? *std::move(link) : MonitorLink::Ended();
 }
 
 void RecoverContainer(Fiber& fiber, Broker& broker, const ContainerPtr& container) {

@@ -52,8 +52,8 @@ kj::Promise<void> AdminServer::pulls(PullsContext context) {
     auto out = list[i++];
     out.setReference(validate::FormatReference(pull.reference.read()));
     out.setWaiting(pull.waiting);
-    int64_t seconds = absl::ToInt64Seconds(absl::Now() - pull.began);
     out.setCallers(static_cast<uint32_t>(entry.callers));
+    int64_t seconds = absl::ToInt64Seconds(absl::Now() - pull.began);
     out.setSeconds(static_cast<uint32_t>(std::max<int64_t>(seconds, 0)));
     auto parts = out.initParts(pull.parts.size());
     for (unsigned k = 0; k < parts.size(); ++k) FillPart(broker_, pull.parts[k], parts[k]);

@@ -96,11 +96,10 @@ void SpawnerClient::Disconnected() {
 }
 
 absl::StatusOr<SpawnerClient::Started> SpawnerClient::Spawn(Fiber& fiber, security::Kind kind) {
-  if (!connected_) return absl::UnavailableError("the spawner is gone");
-  BULKHEAD_ASSIGN_OR_RETURN(base::FdPair pair, base::MakeSocketPair(SOCK_STREAM));
   // Where the socket is full, one at a time waits for it, and the ids go out in order.
   const FiberLimit::Held turn = sending_.Acquire(fiber, 1);
   if (!connected_) return absl::UnavailableError("the spawner is gone");
+  BULKHEAD_ASSIGN_OR_RETURN(base::FdPair pair, base::MakeSocketPair(SOCK_STREAM));
   ipc::SpawnRequest request = {.magic = ipc::kSpawnMagic,
                                .op = ipc::SpawnOp::kSpawn,
                                .id = next_id_++,

@@ -49,7 +49,7 @@ class SpawnerClient {
   void Kill(uint64_t id);
 
   // Workers that have a job, or are about to get one.
-  size_t busy() const { return live_.size() - Spares().size(); }
+  size_t busy() const { return live_.size() - spares_.size(); }
   // The kinds of those that stand by.
   std::vector<std::string> Spares() const;
   bool connected() const { return connected_; }

@@ -27,12 +27,7 @@ class Kill : public NodeTest {
   // The calls of a pod's life in turn, each as a function that may be called again.
   using Call = std::function<absl::Status(tools::CriClient&)>;
   std::vector<std::pair<const char*, Call>> Life(const std::string& name) {
-    pod_request_ = PodRequest(name);
-    pod_request_.mutable_config()
-        ->mutable_linux()
-        ->mutable_security_context()
-        ->mutable_namespace_options()
-        ->set_network(cri::POD);
+    pod_request_ = NetworkedPod(name);
     return {
         {"RunPodSandbox",
          [this](tools::CriClient& client) {

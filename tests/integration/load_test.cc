@@ -38,15 +38,8 @@ class Load : public NodeTest {
 
   // Every second pod has a network of its own.
   cri::RunPodSandboxRequest NumberedPod(int number) {
-    cri::RunPodSandboxRequest request = PodRequest(absl::StrCat("pod-", number));
-    if (number % 2 == 1) {
-      request.mutable_config()
-          ->mutable_linux()
-          ->mutable_security_context()
-          ->mutable_namespace_options()
-          ->set_network(cri::POD);
-    }
-    return request;
+    const std::string name = absl::StrCat("pod-", number);
+    return number % 2 == 1 ? NetworkedPod(name) : PodRequest(name);
   }
 
   void StopAndRemove(const std::vector<std::string>& pods, int at_once) {

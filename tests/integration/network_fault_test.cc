@@ -74,15 +74,6 @@ exit 0
     return Eventually(absl::Seconds(40),
                       [&] { return Networks().owed == 0 && node().Leases().empty(); });
   }
-  cri::RunPodSandboxRequest NetworkedPod(const std::string& name) {
-    auto request = PodRequest(name);
-    request.mutable_config()
-        ->mutable_linux()
-        ->mutable_security_context()
-        ->mutable_namespace_options()
-        ->set_network(cri::POD);
-    return request;
-  }
   // The daemon of this name again, after its end.
   bool Back(const std::string& name, pid_t old) {
     return Eventually(absl::Seconds(30), [&] {

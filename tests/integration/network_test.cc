@@ -25,17 +25,15 @@ class Network : public NodeTest {
     options.cni = true;
     return options;
   }
-  cri::RunPodSandboxRequest NetworkedPod(const std::string& name) {
-    auto request = PodRequest(name);
-    auto* linux = request.mutable_config()->mutable_linux();
-    linux->mutable_security_context()->mutable_namespace_options()->set_network(cri::POD);
+  cri::RunPodSandboxRequest NamedPod(const std::string& name) {
+    auto request = NetworkedPod(name);
     request.mutable_config()->set_hostname("host-" + name);
     return request;
   }
 };
 
 TEST_F(Network, PodHasAnAddressOfItsOwn) {
-  auto pod = RunPod(NetworkedPod("pod"));
+  auto pod = RunPod(NamedPod("pod"));
   ASSERT_THAT(pod, IsOk());
   auto status = PodStatus(*pod);
   ASSERT_THAT(status, IsOk());
@@ -51,13 +49,13 @@ TEST_F(Network, PodHasAnAddressOfItsOwn) {
 }
 
 TEST_F(Network, PodsReachEachOther) {
-  auto server = RunPod(NetworkedPod("server"));
+  auto server = RunPod(NamedPod("server"));
   ASSERT_THAT(server, IsOk());
   auto container =
       Create(ContainerRequest(*server, "main", {"/bin/sh", "-c", "echo found | nc -l -p 8080"}));
   ASSERT_THAT(container, IsOk());
   ASSERT_THAT(Start(*container), IsOk());
-  auto client = RunPod(NetworkedPod("client"));
+  auto client = RunPod(NamedPod("client"));
   ASSERT_THAT(client, IsOk());
   std::string address = PodStatus(*server)->network().ip();
   auto output = OutputOf(ContainerRequest(
@@ -70,7 +68,7 @@ TEST_F(Network, PodsReachEachOther) {
 
 TEST_F(Network, AddressIsGivenBack) {
   for (int round = 0; round < 3; ++round) {
-    auto pod = RunPod(NetworkedPod("pod"));
+    auto pod = RunPod(NamedPod("pod"));
     ASSERT_THAT(pod, IsOk());
     RemoveAll();
   }
@@ -80,12 +78,12 @@ TEST_F(Network, ChangesOfTheConfigurationCount) {
   auto ready = [&] {
     return tools::AdminNetworkStatus(node().admin_socket()).value_or(tools::AdminNetworks());
   };
-  auto first = RunPod(NetworkedPod("first"));
+  auto first = RunPod(NamedPod("first"));
   ASSERT_THAT(first, IsOk());
   node().WriteNetwork("", "10.123.46.0/24");
   std::string address;
   EXPECT_TRUE(Eventually(absl::Seconds(20), [&] {
-    auto pod = RunPod(NetworkedPod("next"));
+    auto pod = RunPod(NamedPod("next"));
     if (pod.ok()) address = PodStatus(*pod)->network().ip();
     return absl::StartsWith(address, "10.123.46.");
   })) << address;
@@ -93,14 +91,14 @@ TEST_F(Network, ChangesOfTheConfigurationCount) {
   std::ofstream(node().network_file()) << "{";
   absl::SleepFor(absl::Seconds(1));
   EXPECT_TRUE(ready().ready);
-  auto later = RunPod(NetworkedPod("later"));
+  auto later = RunPod(NamedPod("later"));
   ASSERT_THAT(later, IsOk());
   EXPECT_THAT(PodStatus(*later)->network().ip(), StartsWith("10.123.46."));
   // None at all is no network.
   unlink(node().network_file().c_str());
   EXPECT_TRUE(Eventually(absl::Seconds(20), [&] { return !ready().ready; }));
   EXPECT_THAT(ready().reason, HasSubstr("no network configuration"));
-  EXPECT_EQ(RunPod(NetworkedPod("none")).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(RunPod(NamedPod("none")).status().code(), absl::StatusCode::kFailedPrecondition);
   // Those that were attached go on, and are undone by what they were attached with.
   RemoveAll();
   EXPECT_THAT(node().Leases(), ::testing::IsEmpty());
@@ -142,7 +140,7 @@ esac)");
 };
 
 TEST_F(ModernNetwork, IsAskedForItsStatusAndCollectsGarbage) {
-  auto pod = RunPod(NetworkedPod("pod"));
+  auto pod = RunPod(NamedPod("pod"));
   ASSERT_THAT(pod, IsOk());
   EXPECT_EQ(PodStatus(*pod)->network().ip(), "10.99.0.7");
   EXPECT_EQ(node().Bulkhead({"network", "gc"}).code, 0);
@@ -161,13 +159,7 @@ TEST_F(ModernNetwork, IsAskedForItsStatusAndCollectsGarbage) {
 class NoNetwork : public NodeTest {};
 
 TEST_F(NoNetwork, SaysWhatIsMissing) {
-  auto request = PodRequest("pod");
-  request.mutable_config()
-      ->mutable_linux()
-      ->mutable_security_context()
-      ->mutable_namespace_options()
-      ->set_network(cri::POD);
-  auto pod = RunPod(request);
+  auto pod = RunPod(NetworkedPod("pod"));
   EXPECT_EQ(pod.status().code(), absl::StatusCode::kFailedPrecondition) << pod.status();
 }
 

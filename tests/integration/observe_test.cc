@@ -336,10 +336,7 @@ class ObserveNetwork : public Observe {
 };
 
 TEST_F(ObserveNetwork, APodsInterfacesAreCounted) {
-  auto request = PodRequest("pod");
-  auto* linux = request.mutable_config()->mutable_linux();
-  linux->mutable_security_context()->mutable_namespace_options()->set_network(cri::POD);
-  auto pod = RunPod(request);
+  auto pod = RunPod(NetworkedPod("pod"));
   ASSERT_THAT(pod, IsOk());
   auto container = StartOne(*pod, "main", "sleep 1000");
   ASSERT_THAT(container, IsOk());

@@ -92,6 +92,16 @@ cri::RunPodSandboxRequest NodeTest::PodRequest(const std::string& name) {
   return request;
 }
 
+cri::RunPodSandboxRequest NodeTest::NetworkedPod(const std::string& name) {
+  cri::RunPodSandboxRequest request = PodRequest(name);
+  request.mutable_config()
+      ->mutable_linux()
+      ->mutable_security_context()
+      ->mutable_namespace_options()
+      ->set_network(cri::POD);
+  return request;
+}
+
 absl::StatusOr<std::string> NodeTest::RunPod(const cri::RunPodSandboxRequest& request) {
   BULKHEAD_ASSIGN_OR_RETURN(cri::RunPodSandboxResponse response,
                             cri().Call(&Runtime::RunPodSandbox, request, kPatience));

@@ -34,6 +34,8 @@ class NodeTest : public ::testing::Test {
 
   // --- One call each; the request's usual parts are filled in ---
   cri::RunPodSandboxRequest PodRequest(const std::string& name);
+  // With a network of its own.
+  cri::RunPodSandboxRequest NetworkedPod(const std::string& name);
   cri::CreateContainerRequest ContainerRequest(const std::string& pod, const std::string& name,
                                                std::vector<std::string> command);
   absl::StatusOr<std::string> RunPod(const cri::RunPodSandboxRequest& request);

@@ -61,44 +61,39 @@ void AwaitSettled(pid_t pid) {
   while (!HasSettled(pid) && !deadline.Passed()) absl::SleepFor(absl::Milliseconds(1));
 }
 
-// Polls, as the process may be between the runtime's answer and its own last step.
-absl::Status CheckStarted(const Place& place) {
+// What a container's process executes. Ended: a short command, which nothing can be said about any
+// more.
+enum class Stage { kRuntime, kProgram, kEnded };
+
+// Polls, as the process may be between the runtime's answer and its own last step. An error: it is
+// not as promised, or nobody knows what was.
+absl::StatusOr<Stage> AwaitProgram(const Place& place) {
   BULKHEAD_ASSIGN_OR_RETURN(const Promise promise, LoadPromise(place));
   const Deadline deadline = Deadline::After(kPromisePatience);
   for (;;) {
     const absl::Status status = CheckPromise(promise, place.container_id, true);
-    // Ended already: a short command, which nothing can be said about any more.
-    if (absl::IsNotFound(status)) return absl::OkStatus();
+    if (absl::IsNotFound(status)) return Stage::kEnded;
     if (status.ok() && !ExecutesTheRuntime(promise)) break;
-    if (deadline.Passed()) return status;
+    if (deadline.Passed() && !status.ok()) return status;
+    if (deadline.Passed()) return Stage::kRuntime;
     absl::SleepFor(absl::Milliseconds(1));
   }
   AwaitSettled(promise.pid);
-  return absl::OkStatus();
-}
-
-// By an earlier start, whose end the broker did not see: runtimes refuse a second one.
-bool RunsAlready(const Place& place) {
-  const absl::StatusOr<Promise> promise = LoadPromise(place);
-  if (!promise.ok()) return false;
-  const Deadline deadline = Deadline::After(kPromisePatience);
-  while (!CheckPromise(*promise, place.container_id, true).ok() || ExecutesTheRuntime(*promise)) {
-    if (deadline.Passed()) return false;
-    absl::SleepFor(absl::Milliseconds(1));
-  }
-  return true;
+  return Stage::kProgram;
 }
 
 absl::Status Start(schema::LaunchJob::Reader job, const Place& place) {
   BULKHEAD_ASSIGN_OR_RETURN(Runtime runtime, Runtime::Open(job, place));
   const absl::Status started = runtime.Call({"start", place.container_id}, kStartPatience);
-  if (!started.ok() && !RunsAlready(place)) return started;
   worker::MarkStep("runtime start");
-  const absl::Status promise = CheckStarted(place);
+  const absl::StatusOr<Stage> stage = AwaitProgram(place);
   worker::MarkStep("compare with the promise");
-  if (!promise.ok())
+  // Runtimes refuse a second start, after one whose end the broker did not see.
+  const bool runs_already = stage.ok() && *stage == Stage::kProgram;
+  if (!started.ok() && !runs_already) return started;
+  if (!stage.ok())
     runtime.Call({"kill", place.container_id, "KILL"}, kDeletePatience).IgnoreError();
-  return promise;
+  return stage.status();
 }
 
 absl::Status Delete(schema::LaunchJob::Reader job, const Place& place) {
