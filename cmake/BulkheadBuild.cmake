@@ -28,6 +28,7 @@ if(BULKHEAD_SANITIZE)
   set(BULKHEAD_STATIC OFF)
   add_compile_options(-fsanitize=${BULKHEAD_SANITIZE} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${BULKHEAD_SANITIZE})
+  set(BULKHEAD_UNSANITIZED -fno-sanitize=all)  # for generated code
   add_compile_definitions(BULKHEAD_SANITIZED=1)
 endif()
 
@@ -57,6 +58,7 @@ function(bulkhead_program NAME)
   cmake_parse_arguments(ARG "DYNAMIC" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${NAME} ${ARG_SOURCES})
   target_link_libraries(${NAME} PRIVATE ${ARG_DEPS})
+  set_property(GLOBAL APPEND PROPERTY BULKHEAD_PROGRAMS ${NAME})
   if(BULKHEAD_STATIC AND NOT ARG_DYNAMIC)
     target_link_options(${NAME} PRIVATE -static-pie -Wl,--gc-sections)
     set_target_properties(${NAME} PROPERTIES

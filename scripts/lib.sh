@@ -13,7 +13,7 @@ packages=(
   libssl-dev libcurl4-openssl-dev nlohmann-json3-dev libtomlplusplus-dev libyaml-dev libboost-dev libsystemd-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   crun containernetworking-plugins iptables iproute2
-  busybox-static docker-registry erofs-utils openssl python3 ca-certificates
+  busybox-static docker-registry erofs-utils openssl python3 ca-certificates man-db
 )
 
 die() {

@@ -25,6 +25,7 @@ constexpr Command kCommands[] = {
     {"image", "import, list, pull, remove and prune images", bulkhead::tools::RunImage},
     {"check", "verify and repair the images on disk", bulkhead::tools::RunCheck},
     {"status", "what the runtime holds, and whether it is ready", bulkhead::tools::RunStatus},
+    {"stop", "stop all pods", bulkhead::tools::RunStop},
     {"audit", "verify the audit log, or print it", bulkhead::tools::RunAudit},
     {"trace", "where the time of the last operations went, step by step",
      bulkhead::tools::RunTrace},

@@ -9,14 +9,32 @@
 namespace bulkhead::broker {
 namespace {
 
-absl::Status DeleteFromRuntime(Fiber& fiber, Broker& broker, const ContainerObject& container) {
+absl::StatusOr<std::unique_ptr<Worker>> BeginDelete(Fiber& fiber, Broker& broker,
+                                                    const ContainerObject& container) {
   capnp::MallocMessageBuilder message;
   auto job = message.initRoot<schema::LaunchJob>();
   FillLaunch(broker, container, job);
   job.setDelete();
-  BULKHEAD_ASSIGN_OR_RETURN(auto worker,
-                            Worker::Start(fiber, broker.spawner, security::Kind::kLaunch, message));
-  return worker->Finish<schema::LaunchResult>(fiber);
+  return Worker::Start(fiber, broker.spawner, security::Kind::kLaunch, message);
+}
+
+// The runtime forgets the container, and its writable directory goes: at the same time where its
+// first process has ended, as each waits for the kernel more than it computes. What a process that
+// outlived the first wrote meanwhile goes after the runtime has ended that one too.
+absl::Status DeleteWhole(Fiber& fiber, Broker& broker, const ContainerObject& container) {
+  BULKHEAD_ASSIGN_OR_RETURN(auto remover,
+                            Worker::Begin(fiber, broker.spawner, security::Kind::kRemove));
+  BULKHEAD_ASSIGN_OR_RETURN(auto runtime, BeginDelete(fiber, broker, container));
+  if (container.record.read().getState() == schema::Container::State::EXITED) {
+    const absl::Status removed = RemoveContainerFiles(fiber, *remover, container.id);
+    BULKHEAD_RETURN_IF_ERROR(runtime->Finish<schema::LaunchResult>(fiber));
+    if (removed.ok()) return absl::OkStatus();
+    BULKHEAD_ASSIGN_OR_RETURN(remover,
+                              Worker::Begin(fiber, broker.spawner, security::Kind::kRemove));
+  } else {
+    BULKHEAD_RETURN_IF_ERROR(runtime->Finish<schema::LaunchResult>(fiber));
+  }
+  return RemoveContainerFiles(fiber, *remover, container.id);
 }
 
 }  // namespace
@@ -24,16 +42,13 @@ absl::Status DeleteFromRuntime(Fiber& fiber, Broker& broker, const ContainerObje
 absl::Status DestroyContainer(Fiber& fiber, Broker& broker, const ContainerPtr& container) {
   container->phase = Phase::kRemoving;
   BULKHEAD_RETURN_IF_ERROR(broker.state.Save(container));
-  BULKHEAD_ASSIGN_OR_RETURN(auto remover,
-                            Worker::Begin(fiber, broker.spawner, security::Kind::kRemove));
-  BULKHEAD_RETURN_IF_ERROR(DeleteFromRuntime(fiber, broker, *container));
+  BULKHEAD_RETURN_IF_ERROR(DeleteWhole(fiber, broker, *container));
   if (container->monitor != nullptr) {
     // Its process is dead; a monitor that was never acknowledged may go now.
     container->monitor->WaitForExit(fiber, absl::Seconds(5));
     container->monitor->Acknowledge(fiber).IgnoreError();
     container->monitor.reset();
   }
-  BULKHEAD_RETURN_IF_ERROR(RemoveContainerFiles(fiber, *remover, container->id));
   RemoveMonitorSocket(container->id);
   BULKHEAD_RETURN_IF_ERROR(broker.state.Forget(container));
   DropLayerMounts(broker, container->record.read().getLayers());

@@ -19,6 +19,7 @@ constexpr size_t kFlowLimitWords = (2 << 20) / sizeof(capnp::word);
 constexpr int kMaxAdmins = 8;
 constexpr char kNewFrontend = 'F';
 constexpr char kNetworkChanged = 'N';
+constexpr char kAlive = 'A';  // answered with the same, so that the supervisor knows
 constexpr char kNewStreaming = 'S';
 
 capnp::ReaderOptions RequestOptions() {
@@ -83,6 +84,10 @@ void ServeSupervisor(Fiber& fiber, Broker& broker, int control) {
     if (!came.ok()) return;
     if (came->tag == kNetworkChanged) {
       NoteConfigurationChange(broker);
+      continue;
+    }
+    if (came->tag == kAlive) {
+      send(control, &kAlive, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
       continue;
     }
     if (!came->fd) return;

@@ -19,6 +19,7 @@ int RunRun(Words words);
 int RunImage(Words words);
 int RunNetwork(Words words);
 int RunStatus(Words words);
+int RunStop(Words words);
 int RunAudit(Words words);
 int RunCheck(Words words);
 int RunTrace(Words words);

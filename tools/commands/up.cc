@@ -32,6 +32,7 @@ constexpr char kOomScoreAdj[] = "-999";
 struct Held {
   base::UniqueFd root_lock;
   base::UniqueFd run_lock;
+  bool socket_is_handed = false;  // the service manager's, which keeps it
 };
 
 void Ignore(int) {}
@@ -127,7 +128,14 @@ absl::StatusOr<Supervisor::Parts> PrepareParts(const std::string& config_file,
   // Others than root can only be let in where the file mode does; the frontend then checks each
   // peer.
   mode_t mode = settings.allowed_uids.empty() ? 0660 : 0666;
-  BULKHEAD_ASSIGN_OR_RETURN(parts.cri_socket, ListenAt(CriSocket(settings), mode));
+  parts.cri_path = CriSocket(settings);
+  BULKHEAD_ASSIGN_OR_RETURN(parts.cri_socket, TakeHandedSocket(parts.cri_path));
+  held->socket_is_handed = static_cast<bool>(parts.cri_socket);
+  if (!held->socket_is_handed) {
+    BULKHEAD_ASSIGN_OR_RETURN(parts.cri_socket, ListenAt(parts.cri_path, mode));
+  } else if (chmod(parts.cri_path.c_str(), mode) != 0) {
+    return base::ErrnoStatus(absl::StrCat("chmod ", parts.cri_path));
+  }
   BULKHEAD_ASSIGN_OR_RETURN(parts.admin_socket, ListenAt(AdminSocket(settings), 0600));
   if (settings.audit) {
     BULKHEAD_ASSIGN_OR_RETURN(
@@ -157,7 +165,7 @@ int Serve(const std::string& config_file, const Settings& settings, bool stop_co
   absl::Status stopped;
   if (stop_containers) stopped = AdminStopAll(AdminSocket(settings));
   supervisor.Stop();
-  unlink(CriSocket(settings).c_str());
+  if (!held.socket_is_handed) unlink(CriSocket(settings).c_str());
   unlink(AdminSocket(settings).c_str());
   return stopped.ok() ? 0 : Fail(base::Annotate(stopped, "stop containers"));
 }

@@ -1,12 +1,15 @@
 #include "tools/up/sockets.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -16,6 +19,7 @@ namespace bulkhead::tools {
 namespace {
 
 constexpr int kBacklog = 128;
+constexpr int kFirstHandedFd = 3;
 
 absl::StatusOr<sockaddr_un> Address(const std::string& path) {
   sockaddr_un address = {};
@@ -54,6 +58,43 @@ absl::StatusOr<base::UniqueFd> ListenAt(const std::string& path, mode_t mode) {
   if (bound != 0) return base::ErrnoStatus(absl::StrCat("bind ", path), error);
   if (chmod(path.c_str(), mode) != 0) return base::ErrnoStatus(absl::StrCat("chmod ", path));
   if (listen(fd.get(), kBacklog) != 0) return base::ErrnoStatus(absl::StrCat("listen ", path));
+  return fd;
+}
+
+absl::StatusOr<base::UniqueFd> TakeHandedSocket(const std::string& path) {
+  const char* pid = getenv("LISTEN_PID");
+  const char* count = getenv("LISTEN_FDS");
+  int64_t who = 0;
+  const bool ours = pid != nullptr && count != nullptr && absl::SimpleAtoi(pid, &who) &&
+                    who == getpid() && absl::string_view(count) != "0";
+  const bool one = ours && absl::string_view(count) == "1";
+  for (const char* name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) unsetenv(name);
+  if (!ours) return base::UniqueFd();
+  if (!one) {
+    return absl::FailedPreconditionError("the service manager handed over more than one socket");
+  }
+  base::UniqueFd fd(kFirstHandedFd);
+  fcntl(fd.get(), F_SETFD, FD_CLOEXEC);
+  sockaddr_un address = {};
+  socklen_t length = sizeof(address);
+  int listens = 0;
+  socklen_t size = sizeof(listens);
+  if (getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0 ||
+      getsockopt(fd.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0 ||
+      address.sun_family != AF_UNIX || path != address.sun_path) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the service manager handed over something else than a socket that listens at ", path));
+  }
+  return fd;
+}
+
+absl::StatusOr<base::UniqueFd> ConnectTo(const std::string& path) {
+  BULKHEAD_ASSIGN_OR_RETURN(sockaddr_un address, Address(path));
+  base::UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return base::ErrnoStatus("make socket");
+  if (connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
+    return base::ErrnoStatus(absl::StrCat("connect to ", path));
+  }
   return fd;
 }
 

@@ -1,8 +1,11 @@
 #include "tools/up/sockets.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
@@ -39,6 +42,38 @@ TEST_F(Sockets, LeavesOtherFilesAlone) {
   EXPECT_EQ(ListenAt(dir_ + "/f", 0660).status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(ListenAt(dir_ + "/" + std::string(200, 'x'), 0660).status().code(),
             absl::StatusCode::kInvalidArgument);
+}
+
+// In a child, as the number of the descriptor is given. Its exit status: 0 taken, 1 none, 2
+// refused.
+int Take(int handed, const std::string& path, const char* count, pid_t pid_offset = 0) {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (handed >= 0) dup2(handed, 3);
+    setenv("LISTEN_FDS", count, 1);
+    setenv("LISTEN_PID", std::to_string(getpid() + pid_offset).c_str(), 1);
+    absl::StatusOr<base::UniqueFd> fd = TakeHandedSocket(path);
+    if (getenv("LISTEN_FDS") != nullptr) _exit(3);
+    if (fd.ok() && *fd && (fcntl(fd->get(), F_GETFD) & FD_CLOEXEC) == 0) _exit(4);
+    _exit(!fd.ok() ? 2 : *fd ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WEXITSTATUS(status);
+}
+
+TEST_F(Sockets, TakesTheManagersSocketAndNoOther) {
+  const std::string path = dir_ + "/s";
+  absl::StatusOr<base::UniqueFd> listening = ListenAt(path, 0660);
+  ASSERT_TRUE(listening.ok());
+  EXPECT_EQ(Take(listening->get(), path, "1"), 0);
+  EXPECT_EQ(Take(listening->get(), path, "1", 1), 1) << "another process's";
+  EXPECT_EQ(Take(listening->get(), path, "0"), 1);
+  EXPECT_EQ(Take(listening->get(), path, "2"), 2);
+  EXPECT_EQ(Take(listening->get(), dir_ + "/t", "1"), 2) << "another path";
+  absl::StatusOr<base::UniqueFd> connected = ConnectTo(path);
+  ASSERT_TRUE(connected.ok());
+  EXPECT_EQ(Take(connected->get(), path, "1"), 2) << "does not listen";
 }
 
 TEST_F(Sockets, SendsFd) {

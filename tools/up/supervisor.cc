@@ -38,6 +38,7 @@ std::string HowEnded(int status) {
 Supervisor::Supervisor(Parts parts)
     : parts_(std::move(parts)),
       networks_(parts_.network_dir),
+      self_check_(parts_.cri_path),
       spawner_(security::kSpawnerProfile, "bulkhead-spawner"),
       auditor_(security::kAuditorProfile, "bulkhead-auditor"),
       broker_(security::kBrokerProfile, "bulkhead-broker"),
@@ -126,6 +127,7 @@ absl::Status Supervisor::StartBroker() {
   std::vector<int> fds = {control.second.get(), requests.first.get(), parts_.admin_socket.get(),
                           config.get()};
   if (audit) fds.push_back(audit.get());
+  self_check_.Forget();
   BULKHEAD_RETURN_IF_ERROR(broker_.Start(parts_.programs.get(), std::move(fds)));
   broker_control_ = std::move(control.first);
   // Ours would keep the broker's end open when the broker is gone.
@@ -186,10 +188,11 @@ absl::Status Supervisor::AwaitBroker() {
 void Supervisor::Run() {
   while (!stopping_) {
     pollfd waits[] = {{signals_.get(), POLLIN, 0}, {networks_.fd(), POLLIN, 0}};
-    int ready = poll(waits, 2, lost_ ? restart_at_.PollTimeout() : -1);
+    int ready = poll(waits, 2, (lost_ ? restart_at_ : self_check_.next()).PollTimeout());
     if (ready > 0 && waits[0].revents != 0) HandleSignals();
     if (ready > 0 && waits[1].revents != 0) HandleNetworkChange();
     if (!stopping_ && lost_ && restart_at_.Passed()) Restart();
+    if (!lost_ && self_check_.next().Passed()) self_check_.Tick(broker_control_.get());
   }
 }
 

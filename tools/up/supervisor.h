@@ -10,6 +10,7 @@
 #include "security/enforce/enter.h"
 #include "tools/up/child.h"
 #include "tools/up/directory_watch.h"
+#include "tools/up/self_check.h"
 
 namespace bulkhead::tools {
 
@@ -22,6 +23,7 @@ class Supervisor {
     base::UniqueFd programs;          // O_PATH directory that holds the programs
     base::UniqueFd config;            // sealed memfd
     base::UniqueFd cri_socket;        // listening
+    std::string cri_path;             // where
     base::UniqueFd admin_socket;      // listening
     base::UniqueFd audit_directory;   // empty: no audit log
     base::UniqueFd streaming_socket;  // listening
@@ -69,13 +71,15 @@ class Supervisor {
   Parts parts_;
   base::UniqueFd signals_;
   DirectoryWatch networks_;
+  SelfCheck self_check_;
   Child spawner_;
   Child auditor_;  // goes and comes with the broker
   Child broker_;
   Child frontend_;
   Child streaming_;
-  base::UniqueFd spawner_control_;    // SOCK_SEQPACKET, 'B' or 'R' + fd
-  base::UniqueFd broker_control_;     // SOCK_SEQPACKET, 'F' or 'S' + fd, 'N'; 'R' comes back
+  base::UniqueFd spawner_control_;  // SOCK_SEQPACKET, 'B' or 'R' + fd
+  base::UniqueFd
+      broker_control_;  // SOCK_SEQPACKET, 'F' or 'S' + fd, 'N', 'A'; 'R' comes back, then 'A's
   base::UniqueFd streaming_control_;  // SOCK_SEQPACKET, 'B' + fd
   bool stopping_ = false;
   std::optional<Level> lost_;
