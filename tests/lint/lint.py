@@ -8,6 +8,7 @@
   errors    no throw and no catch outside of ipc/
   sizes     no file is too long to be read
   profiles  each kind of process has its table, its folder, its schema, and a SECURITY comment
+  threats   each test that the threat model names is there, and each attack class has one or a reason
   format    clang-format agrees (skipped where there is none)
 """
 import argparse
@@ -163,6 +164,22 @@ class Linter:
         self.complain(path, 1, f"missing: {what}")
         return False
 
+    def threats(self):
+        page = self.root / "docs/threat-model.md"
+        if not self.must_exist("docs/threat-model.md", "the threat model"):
+            return
+        tests = set()
+        for path, text in self.sources():
+            if path.stem.endswith("_test"):
+                tests |= {f"{suite}.{name}" for suite, name in re.findall(r"\bTEST(?:_F|_P)?\((\w+),\s*(\w+)\)", text)}
+        for number, line in enumerate(page.read_text().splitlines(), 1):
+            for name in re.findall(r"`(\w+\.[A-Z]\w+)`", line):
+                if name not in tests:
+                    self.complain("docs/threat-model.md", number, f"there is no test {name}")
+            row = re.match(r"\| (V\d+) \|(?:[^|]*\|){2} *(.*?) *\|$", line)
+            if row and not row.group(2):
+                self.complain("docs/threat-model.md", number, f"{row.group(1)}: neither a test nor a reason")
+
     def format(self):
         program = shutil.which("clang-format-14")
         if program is None:
@@ -175,7 +192,7 @@ class Linter:
             self.complain(path, line, "not as clang-format-14 writes it")
 
 
-RULES = ["folders", "links", "errors", "sizes", "profiles", "format"]
+RULES = ["folders", "links", "errors", "sizes", "profiles", "threats", "format"]
 
 
 def main():

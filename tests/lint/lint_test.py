@@ -82,6 +82,14 @@ class LintTest(unittest.TestCase):
         (self.root / "security/profiles/user.cc").unlink()
         self.assert_found("profiles", "security/profiles/user.cc:1: missing")
 
+    def test_threats(self):
+        self.write("base/a_test.cc", "TEST_F(Suite, Name) {}\nTEST_P(V1, OfManyLines) {}\n")
+        self.write("docs/threat-model.md", "| V1 | what | S | `Suite.Name`, `V1.OfManyLines` |\n| V2 | x | T | a reason |\n")
+        self.assertEqual(self.run_rule("threats"), [])
+        self.write("docs/threat-model.md", "| V1 | what | S | `Suite.Gone` |\n| V2 | x | T |  |\n")
+        self.assert_found("threats", "docs/threat-model.md:1: there is no test Suite.Gone")
+        self.assert_found("threats", "V2: neither a test nor a reason")
+
     def test_format(self):
         self.write(".clang-format", "BasedOnStyle: Google\n")
         self.write("base/a.cc", "int a = 1;\n")
