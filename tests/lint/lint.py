@@ -8,7 +8,7 @@
   errors    no throw and no catch outside of ipc/
   sizes     no file is too long to be read
   profiles  each kind of process has its table, its folder, its schema, and a SECURITY comment
-  threats   each test that the threat model names is there, and each attack class has one or a reason
+  threats   each test that a document names is there, and each attack class has one or a reason
   format    clang-format agrees (skipped where there is none)
 """
 import argparse
@@ -165,17 +165,18 @@ class Linter:
         return False
 
     def threats(self):
-        page = self.root / "docs/threat-model.md"
         if not self.must_exist("docs/threat-model.md", "the threat model"):
             return
         tests = set()
         for path, text in self.sources():
             if path.stem.endswith("_test"):
                 tests |= {f"{suite}.{name}" for suite, name in re.findall(r"\bTEST(?:_F|_P)?\((\w+),\s*(\w+)\)", text)}
-        for number, line in enumerate(page.read_text().splitlines(), 1):
-            for name in re.findall(r"`(\w+\.[A-Z]\w+)`", line):
-                if name not in tests:
-                    self.complain("docs/threat-model.md", number, f"there is no test {name}")
+        for page in sorted((self.root / "docs").glob("*.md")):
+            for number, line in enumerate(page.read_text().splitlines(), 1):
+                for name in re.findall(r"`([A-Z]\w+\.[A-Z]\w+)`", line):
+                    if name not in tests:
+                        self.complain(page.relative_to(self.root), number, f"there is no test {name}")
+        for number, line in enumerate((self.root / "docs/threat-model.md").read_text().splitlines(), 1):
             row = re.match(r"\| (V\d+) \|(?:[^|]*\|){2} *(.*?) *\|$", line)
             if row and not row.group(2):
                 self.complain("docs/threat-model.md", number, f"{row.group(1)}: neither a test nor a reason")
