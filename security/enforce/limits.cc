@@ -41,6 +41,13 @@ absl::Status CheckRow(const FdRow& row) {
   return absl::OkStatus();
 }
 
+// A worker that works for nobody any more; and daemons, which would end by their sockets, but not
+// where they hang. The auditor closes its log first; what lasts with a container outlives us all.
+bool EndsWithParent(const Profile& profile) {
+  return profile.limits.wall_seconds != 0 || profile.kind == Kind::kFrontend ||
+         profile.kind == Kind::kBroker || profile.kind == Kind::kStreaming;
+}
+
 }  // namespace
 
 absl::Status CloseOtherFds(const Profile& profile, const Places&) {
@@ -66,9 +73,8 @@ absl::Status SetLimits(const Profile& profile, const Places&) {
 absl::Status SetHygiene(const Profile& profile, const Places&) {
   umask(077);
   if (prctl(PR_SET_DUMPABLE, 0) != 0) return base::ErrnoStatus("not dumpable");
-  // A worker that works for nobody any more. Long-lived processes end by their sockets.
-  if (profile.limits.wall_seconds != 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
-    return base::ErrnoStatus("end with the spawner");
+  if (EndsWithParent(profile) && prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
+    return base::ErrnoStatus("end with the parent");
   }
 #ifndef BULKHEAD_SANITIZED
   prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0);  // Linux 6.3; seccomp says the same

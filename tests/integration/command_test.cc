@@ -59,6 +59,22 @@ TEST_F(Command, Status) {
   EXPECT_THAT(status.out, HasSubstr("images: 1"));
 }
 
+TEST_F(Command, StopAllEndsPodsAndRemovesThemIfTold) {
+  for (const char* name : {"one", "two"}) {
+    auto pod = RunPod(PodRequest(name));
+    ASSERT_THAT(pod, IsOk());
+    auto container = Create(ContainerRequest(*pod, "main", {"/bin/sleep", "1000"}));
+    ASSERT_THAT(container, IsOk());
+    ASSERT_THAT(Start(*container), IsOk());
+  }
+  EXPECT_EQ(node().Bulkhead({"stop"}).code, 2) << "--all must be said";
+  EXPECT_EQ(node().Bulkhead({"stop", "--all"}).code, 0);
+  Output status = node().Bulkhead({"status"});
+  EXPECT_THAT(status.out, HasSubstr("pods: 2 (0 ready)\ncontainers: 2 (0 running)"));
+  EXPECT_EQ(node().Bulkhead({"stop", "--all", "--remove"}).code, 0);
+  EXPECT_THAT(node().Bulkhead({"status"}).out, HasSubstr("pods: 0 (0 ready)\ncontainers: 0"));
+}
+
 TEST_F(Command, ImageList) {
   Output list = node().Bulkhead({"image", "list"});
   EXPECT_EQ(list.code, 0) << list.err;

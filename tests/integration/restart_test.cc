@@ -1,6 +1,7 @@
 // The long-lived processes die: containers run on, their logs flow, and the next process knows
 // them.
 #include <signal.h>
+#include <sys/wait.h>
 
 #include "absl/strings/str_cat.h"
 #include "tests/support/fixture.h"
@@ -98,6 +99,27 @@ TEST_F(Restart, Everything) {
   ASSERT_THAT(code, IsOk());
   EXPECT_EQ(*code, 0);
   absl::SleepFor(absl::Milliseconds(500));
+  absl::Status up = node().Up();
+  ASSERT_TRUE(up.ok()) << up;
+  ExpectRunning();
+  ExpectEndsWell();
+}
+
+// What a service manager's watchdog does to one that does not answer. Nothing of the old ones may
+// be in the new ones' way.
+TEST_F(Restart, DaemonsThatHangEndWithTheirSupervisor) {
+  StartCounter();
+  std::vector<pid_t> daemons;
+  for (const char* name : {"frontend", "broker", "streaming", "spawner", "auditor"}) {
+    daemons.push_back(node().Daemon(name));
+    ASSERT_GT(daemons.back(), 0) << name;
+  }
+  for (size_t i = 0; i < 3; ++i) ASSERT_EQ(kill(daemons[i], SIGSTOP), 0);
+  kill(node().up().pid(), SIGKILL);
+  ASSERT_THAT(node().Down(), IsOk());
+  for (pid_t daemon : daemons) {  // ours now, as this process is their subreaper
+    EXPECT_TRUE(Eventually(kPatience, [&] { return waitpid(daemon, nullptr, WNOHANG) != 0; }));
+  }
   absl::Status up = node().Up();
   ASSERT_TRUE(up.ok()) << up;
   ExpectRunning();
