@@ -22,6 +22,7 @@ namespace {
 constexpr char kSignKeyFile[] = "sign.key";
 constexpr char kEpochKeyFile[] = "epoch.key";
 constexpr char kNew[] = "new";
+constexpr char kNextEpochKeyFile[] = "epoch.key.next";
 constexpr size_t kMaxKeyFile = 256;
 
 absl::StatusOr<std::string> Read(int directory, const std::string& name) {
@@ -30,18 +31,22 @@ absl::StatusOr<std::string> Read(int directory, const std::string& name) {
   return base::ReadAll(fd.get(), kMaxKeyFile);
 }
 
+absl::Status Rename(int directory, int fd, const char* from, const std::string& to) {
+  if (fsync(fd) != 0) return base::ErrnoStatus(absl::StrCat("write ", to));
+  if (renameat(directory, from, directory, to.c_str()) != 0) {
+    return base::ErrnoStatus(absl::StrCat("rename to ", to));
+  }
+  if (fsync(directory) != 0) return base::ErrnoStatus("write the audit directory");
+  return absl::OkStatus();
+}
+
 // In whole or not at all, and durable.
 absl::Status Replace(int directory, const std::string& name, absl::string_view text, mode_t mode) {
   BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd fd,
                             base::OpenAt(directory, kNew, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW,
                                          base::Resolve::kBeneathNoSymlinks, mode));
   BULKHEAD_RETURN_IF_ERROR(base::WriteAll(fd.get(), text));
-  if (fsync(fd.get()) != 0) return base::ErrnoStatus(absl::StrCat("write ", name));
-  if (renameat(directory, kNew, directory, name.c_str()) != 0) {
-    return base::ErrnoStatus(absl::StrCat("rename to ", name));
-  }
-  if (fsync(directory) != 0) return base::ErrnoStatus("write the audit directory");
-  return absl::OkStatus();
+  return Rename(directory, fd.get(), kNew, name);
 }
 
 absl::StatusOr<EpochKey> ParseEpoch(absl::string_view text) {
@@ -82,9 +87,26 @@ absl::StatusOr<EpochKey> LoadOrMakeEpoch(int directory) {
   return first;
 }
 
+absl::Status PrepareEpoch(int directory) {
+  BULKHEAD_ASSIGN_OR_RETURN(
+      base::UniqueFd fd, base::OpenAt(directory, kNextEpochKeyFile, O_RDWR | O_CREAT | O_NOFOLLOW,
+                                      base::Resolve::kBeneathNoSymlinks, 0600));
+  struct stat st;
+  if (fstat(fd.get(), &st) != 0) return base::ErrnoStatus("stat the next key's file");
+  if (st.st_size >= static_cast<off_t>(kMaxKeyFile)) return absl::OkStatus();
+  return base::WriteAll(fd.get(), std::string(kMaxKeyFile, ' '));
+}
+
+// Over what PrepareEpoch wrote, which takes no space.
 absl::Status StoreEpoch(int directory, const EpochKey& key) {
-  return Replace(directory, kEpochKeyFile,
-                 absl::StrCat(key.epoch, " ", absl::BytesToHexString(key.key), "\n"), 0600);
+  BULKHEAD_RETURN_IF_ERROR(PrepareEpoch(directory));
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd fd,
+                            base::OpenAt(directory, kNextEpochKeyFile, O_WRONLY | O_NOFOLLOW,
+                                         base::Resolve::kBeneathNoSymlinks));
+  const std::string text = absl::StrCat(key.epoch, " ", absl::BytesToHexString(key.key), "\n");
+  BULKHEAD_RETURN_IF_ERROR(base::WriteAll(fd.get(), text));
+  if (ftruncate(fd.get(), text.size()) != 0) return base::ErrnoStatus("cut the key's file");
+  return Rename(directory, fd.get(), kNextEpochKeyFile, kEpochKeyFile);
 }
 
 absl::StatusOr<std::string> ReadHexFile(int directory, const std::string& name, size_t bytes) {

@@ -26,6 +26,8 @@ inline constexpr char kPublicKeyFile[] = "log.pub";
 absl::StatusOr<Signer> LoadOrMakeSigner(int directory);
 absl::StatusOr<EpochKey> LoadOrMakeEpoch(int directory);
 // Durable when it returns.
+// Space for the next key, so that a seal is not written where the key could not change after it.
+absl::Status PrepareEpoch(int directory);
 absl::Status StoreEpoch(int directory, const EpochKey& key);
 
 // A file of hex digits, decoded. NOT_FOUND: no such file; DATA_LOSS: no hex of this length.

@@ -32,6 +32,8 @@ absl::StatusOr<std::unique_ptr<LogWriter>> LogWriter::Open(
   std::unique_ptr<LogWriter> writer(new LogWriter(directory, boot_id, options, std::move(signer)));
   BULKHEAD_ASSIGN_OR_RETURN(writer->epoch_, LoadOrMakeEpoch(directory));
   BULKHEAD_RETURN_IF_ERROR(writer->Continue());
+  writer->ReserveAhead();
+  PrepareEpoch(directory).IgnoreError();  // the next seal waits for it
   return writer;
 }
 
@@ -119,7 +121,17 @@ absl::Status LogWriter::WritePending() {
   }
   bytes_.clear();
   durable_ = pending_;
+  ReserveAhead();
   return absl::OkStatus();
+}
+
+// Where there is no space, or the file system cannot, what was reserved before must do.
+void LogWriter::ReserveAhead() {
+  if (durable_.segment_end + options_.reserve_bytes / 2 < reserved_end_) return;
+  if (fallocate(segment_.get(), FALLOC_FL_KEEP_SIZE, durable_.segment_end,
+                options_.reserve_bytes) == 0) {
+    reserved_end_ = durable_.segment_end + options_.reserve_bytes;
+  }
 }
 
 // Nothing half written stays: the next record's place is where this one's was.
@@ -133,6 +145,8 @@ void LogWriter::Abandon() {
 absl::Status LogWriter::SealNow(bool closing) {
   BULKHEAD_RETURN_IF_ERROR(WritePending());
   if (durable_.unsealed == 0 && !closing) return absl::OkStatus();
+  // Before the seal: after one, nothing may be written under the old key.
+  BULKHEAD_RETURN_IF_ERROR(PrepareEpoch(directory_));
   Seal seal = {.epoch = epoch_.epoch, .closing = closing};
   BULKHEAD_ASSIGN_OR_RETURN(seal.signature,
                             signer_.Sign(SealMessage(LogId(signer_.public_key()), pending_.seq + 1,
@@ -140,9 +154,13 @@ absl::Status LogWriter::SealNow(bool closing) {
   Add(EntryKind::kSeal, Emitter::kAuditor, EncodeSeal(seal));
   BULKHEAD_RETURN_IF_ERROR(WritePending());
   BULKHEAD_RETURN_IF_ERROR(NextEpoch());
+  PrepareEpoch(directory_).IgnoreError();
   if (durable_.segment_end < options_.segment_bytes) return absl::OkStatus();
-  durable_.segment_end = pending_.segment_end = 0;
-  return OpenSegment(durable_.seq + 1, true);
+  // Where that fails, this segment goes on until the next seal.
+  BULKHEAD_RETURN_IF_ERROR(OpenSegment(durable_.seq + 1, true));
+  durable_.segment_end = pending_.segment_end = reserved_end_ = 0;
+  ReserveAhead();
+  return absl::OkStatus();
 }
 
 absl::Status LogWriter::NextEpoch() {

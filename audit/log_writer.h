@@ -19,6 +19,9 @@ class LogWriter {
   struct Options {
     uint64_t segment_bytes = 64ull << 20;  // a sealed segment over this is followed by a new one
     uint64_t seal_every = 256;             // records
+    // Space that is kept ahead of the last entry, so that what ends and removes things on a full
+    // disk can still be recorded.
+    uint64_t reserve_bytes = 1 << 20;
   };
   // directory: the log's, opened for reading, the caller's to own as long as this lives. Continues
   // a log that is there: an entry that was being written when the last writer died was never
@@ -58,6 +61,7 @@ class LogWriter {
   void Add(EntryKind kind, Emitter emitter, absl::string_view payload);
   absl::Status WritePending();
   absl::Status NextEpoch();
+  void ReserveAhead();
   void Abandon();
 
   int directory_;
@@ -70,6 +74,7 @@ class LogWriter {
   Head pending_;  // with what was appended since
   std::string bytes_;
   uint64_t torn_bytes_ = 0;
+  uint64_t reserved_end_ = 0;  // of the segment file
 };
 
 }  // namespace bulkhead::audit

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/ids.h"
 #include "broker/audit/effect.h"
+#include "broker/operations/space.h"
 
 namespace bulkhead::broker {
 namespace {
@@ -92,6 +93,12 @@ Operation& Operation::Of(schema::ImageReference::Reader reference) {
 
 Operation& Operation::OfImage(absl::string_view name) {
   record_.setImage(Cut(name, kMaxMessageBytes));
+  return *this;
+}
+
+Operation& Operation::Grows() {
+  space_ = RequireSpace(broker_);
+  if (!space_.ok()) timeline_->outcome = absl::StatusCodeToString(space_.code());
   return *this;
 }
 

@@ -29,10 +29,15 @@ class Operation {
   Operation& OfImage(absl::string_view name);
   Operation& WithArguments(capnp::List<capnp::Text>::Reader argv);
 
+  // It makes something: RESOURCE_EXHAUSTED where the disk is all but full, unrecorded, as nothing
+  // was done and records take space.
+  Operation& Grows();
+
   // Runs f() -> Status or StatusOr<T>. The result is not waited for until it is durable: what it
   // says has happened by then.
   template <typename F>
-  auto Run(F f) {
+  std::invoke_result_t<F> Run(F f) {
+    if (!space_.ok()) return space_;
     Begin();
     auto outcome = f();
     End(StatusOf(outcome));
@@ -41,6 +46,7 @@ class Operation {
   // For an f that returns the id of what it made.
   template <typename F>
   absl::StatusOr<std::string> RunForId(F f) {
+    if (!space_.ok()) return space_;
     Begin();
     absl::StatusOr<std::string> id = f();
     if (id.ok()) Name(*id);
@@ -60,6 +66,7 @@ class Operation {
 
   Fiber& fiber_;
   Broker& broker_;
+  absl::Status space_;
   std::shared_ptr<Timeline> timeline_;
   std::shared_ptr<Timeline> outer_;
   capnp::MallocMessageBuilder message_;

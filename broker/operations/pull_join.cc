@@ -30,7 +30,7 @@ PullResult RunPull(Fiber& fiber, Broker& broker, const std::shared_ptr<Pull>& pu
   if (settings.getDeadlineSeconds() > 0) {
     pull->deadline = base::Deadline::After(absl::Seconds(settings.getDeadlineSeconds()));
   }
-  return Operation(fiber, broker, "PullImage").Of(pull->reference.read()).Run([&] {
+  return Operation(fiber, broker, "PullImage").Of(pull->reference.read()).Grows().Run([&] {
     return PullImage(fiber, broker, *pull);
   });
 }

@@ -59,6 +59,7 @@ kj::Promise<void> AdminServer::importImage(ImportImageContext context) {
             [this, fd, reference](Fiber& fiber) {
               return Operation(fiber, broker_, "ImportImage", "", Operation::Actor::ADMIN)
                   .Of(reference->read())
+                  .Grows()
                   .Run([&] { return ImportImages(fiber, broker_, fd->get(), reference->read()); });
             },
             [](auto results, const std::vector<std::string>& ids) {

@@ -23,6 +23,7 @@ kj::Promise<void> BrokerServer::createContainer(CreateContainerContext context) 
         auto asked = params->read();
         return Operation(fiber, broker_, "CreateContainer", pod_id)
             .Of(asked.getConfig())
+            .Grows()
             .RunForId([&] {
               return CreateContainer(fiber, broker_, pod_id, asked.getConfig(), asked.getPod());
             });

@@ -50,7 +50,7 @@ kj::Promise<void> BrokerServer::runPodSandbox(RunPodSandboxContext context) {
   return Answer(
       broker_.loop, context,
       [this, config](Fiber& fiber) {
-        return Operation(fiber, broker_, "RunPodSandbox").Of(config->read()).RunForId([&] {
+        return Operation(fiber, broker_, "RunPodSandbox").Of(config->read()).Grows().RunForId([&] {
           return RunPod(fiber, broker_, config->read());
         });
       },

@@ -1,6 +1,7 @@
 #include "broker/state/store.h"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
@@ -11,6 +12,7 @@ namespace bulkhead::broker {
 namespace {
 
 constexpr int kSchemaVersion = 1;
+constexpr off_t kReserveBytes = 5 << 20;  // over the 1,000 pages of 4 KiB
 
 constexpr const char* kCreate = R"sql(
   CREATE TABLE IF NOT EXISTS pods(
@@ -82,6 +84,10 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path) {
   auto store = std::unique_ptr<Store>(new Store(db));
   if (result != SQLITE_OK) return store->Error("open the database");
   BULKHEAD_RETURN_IF_ERROR(store->Prepare());
+  if (absl::Status reserved = store->Reserve(path); !reserved.ok()) {
+    base::Log(base::Severity::kWarning, "no space for removals on a full disk is reserved",
+              {{"why", reserved.message()}});
+  }
   return store;
 }
 
@@ -104,6 +110,25 @@ absl::Status Store::Prepare() {
   }
   BULKHEAD_RETURN_IF_ERROR(Execute(kCreate));
   return Execute(absl::StrCat("PRAGMA user_version=", kSchemaVersion).c_str());
+}
+
+// Removals write too. A write-ahead log that is there, is long enough and stays is written over
+// again and takes no space, as it is brought into the database (1,000 pages) before it gets longer;
+// and the database has free pages from the same.
+absl::Status Store::Reserve(const std::string& path) {
+  int persist = 1;
+  if (sqlite3_file_control(db_, "main", SQLITE_FCNTL_PERSIST_WAL, &persist) != SQLITE_OK) {
+    return Error("keep the write-ahead log");
+  }
+  struct stat st;
+  if (stat((path + "-wal").c_str(), &st) == 0 && st.st_size >= kReserveBytes) {
+    return absl::OkStatus();
+  }
+  BULKHEAD_RETURN_IF_ERROR(Execute("DROP TABLE IF EXISTS reserve"));
+  BULKHEAD_RETURN_IF_ERROR(
+      Execute(absl::StrCat("CREATE TABLE reserve AS SELECT zeroblob(", kReserveBytes, ") AS bytes")
+                  .c_str()));
+  return Execute("DROP TABLE reserve");
 }
 
 absl::Status Store::SetDurability(Durability durability) {

@@ -46,6 +46,7 @@ class Store {
  private:
   explicit Store(sqlite3* db) : db_(db) {}
   absl::Status Prepare();
+  absl::Status Reserve(const std::string& path);
   absl::Status Execute(const char* sql);
   absl::Status SetDurability(Durability durability);
   absl::Status Error(absl::string_view what);

@@ -51,6 +51,7 @@ constexpr Syscall kSyscalls[] = {
     {SCMP_SYS(mkdirat), "a layer's directory before it counts"},
     {SCMP_SYS(renameat), "a verified file gets its name"},
     {SCMP_SYS(fchmod), "modes of its own files"},
+    {SCMP_SYS(fstatfs), "whether there is space for anything but removing"},
     {SCMP_SYS(gettimeofday), "SQLite: time, where the vdso has no clock"},
 };
 

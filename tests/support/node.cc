@@ -49,6 +49,9 @@ Node::Node(NodeOptions options) : options_(std::move(options)), directory_(MakeD
     mkdir((directory_ + "/" + name).c_str(), 0711);
   if (options_.root_tmpfs_bytes > 0) {
     std::string size = absl::StrCat("mode=711,size=", options_.root_tmpfs_bytes);
+    if (options_.root_tmpfs_inodes > 0) {
+      absl::StrAppend(&size, ",nr_inodes=", options_.root_tmpfs_inodes);
+    }
     mount("tmpfs", root_dir().c_str(), "tmpfs", 0, size.c_str());
   }
   WriteConfig();

@@ -17,8 +17,9 @@ struct NodeOptions {
   std::string runtime = "/usr/bin/crun";
   std::string extra_config;  // more lines of TOML, put first
   std::vector<std::string> up_arguments;
-  std::string more_config;      // TOML tables, put last
-  size_t root_tmpfs_bytes = 0;  // not 0: root_dir is a tmpfs of this size
+  std::string more_config;       // TOML tables, put last
+  size_t root_tmpfs_bytes = 0;   // not 0: root_dir is a tmpfs of this size
+  size_t root_tmpfs_inodes = 0;  // and, not 0, of so many files
 };
 
 inline constexpr char kRegistry[] = "127.0.0.1:5000";
