@@ -107,7 +107,9 @@ absl::Status Delete(schema::LaunchJob::Reader job, const Place& place) {
         runtime.Call({"delete", "--force", place.container_id}, kDeletePatience));
   }
   worker::MarkStep("runtime delete");
-  return RemoveBundle(place);
+  const absl::Status removed = RemoveBundle(place);
+  worker::MarkStep("remove the bundle");
+  return removed;
 }
 
 absl::Status Describe(const Place& place, schema::LaunchResult::Builder result) {
