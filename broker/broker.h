@@ -12,6 +12,7 @@
 #include "broker/spawner/spawner_client.h"
 #include "broker/state/state.h"
 #include "broker/streaming/tokens.h"
+#include "broker/trace/metrics.h"
 #include "schema/config.capnp.h"
 
 namespace bulkhead::broker {
@@ -57,6 +58,7 @@ struct Broker {
       {};  // of layers that are images, by diffID in hex
   bool writing_back = false;
   Timelines timelines = {};
+  Metrics metrics = {};
   StatsMemory stats = {};
   bool checking = false;  // bulkhead check is under way
 };

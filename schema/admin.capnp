@@ -50,6 +50,24 @@ interface Admin {
 
   collectNetworkGarbage @10 () -> (status :Common.Status);
   # CNI GC now.
+
+  metrics @11 () -> (status :Common.Status, operations :List(OperationMetric), steps :List(StepMetric),
+                     boundsUs :List(Int64));
+  # What there was since the broker began. boundsUs: of the histograms' buckets.
+}
+
+struct OperationMetric {
+  operation @0 :Text;        # the CRI call's name
+  outcome @1 :Text;          # "OK" or the code's name
+  count @2 :UInt64;
+  micros @3 :UInt64;         # of all together
+  within @4 :List(UInt64);   # how many took at most each bound
+}
+
+struct StepMetric {
+  name @0 :Text;             # a worker's kind, or one step of its job
+  count @1 :UInt64;
+  micros @2 :UInt64;
 }
 
 struct Timeline {

@@ -29,6 +29,7 @@ constexpr Command kCommands[] = {
     {"audit", "verify the audit log, or print it", bulkhead::tools::RunAudit},
     {"trace", "where the time of the last operations went, step by step",
      bulkhead::tools::RunTrace},
+    {"metrics", "counts and times, for Prometheus", bulkhead::tools::RunMetrics},
     {"network", "show, check and clean up the CNI network", bulkhead::tools::RunNetwork},
     {"privileges", "what each process may do, from the compiled-in tables",
      bulkhead::tools::RunPrivileges},

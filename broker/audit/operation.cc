@@ -52,6 +52,7 @@ Operation::Operation(Fiber& fiber, Broker& broker, absl::string_view name, const
 Operation::~Operation() {
   fiber_.ReplaceTimeline(outer_);
   timeline_->total_us = MonotonicMicros() - timeline_->begin_us;
+  broker_.metrics.Count(*timeline_);
   broker_.timelines.Add(timeline_);
 }
 

@@ -112,4 +112,29 @@ kj::Promise<void> AdminServer::timelines(TimelinesContext context) {
   return kj::READY_NOW;
 }
 
+kj::Promise<void> AdminServer::metrics(MetricsContext context) {
+  auto results = context.getResults();
+  const Metrics& metrics = broker_.metrics;
+  auto operations = results.initOperations(metrics.operations().size());
+  unsigned i = 0;
+  for (const auto& [key, histogram] : metrics.operations()) {
+    auto out = operations[i++];
+    out.setOperation(key.first);
+    out.setOutcome(key.second);
+    out.setCount(histogram.count);
+    out.setMicros(histogram.micros);
+    out.setWithin(kj::arrayPtr(histogram.within.data(), histogram.within.size()));
+  }
+  auto steps = results.initSteps(metrics.steps().size());
+  i = 0;
+  for (const auto& [name, sum] : metrics.steps()) {
+    auto out = steps[i++];
+    out.setName(name);
+    out.setCount(sum.count);
+    out.setMicros(sum.micros);
+  }
+  results.setBoundsUs(kj::arrayPtr(Metrics::kBounds.data(), Metrics::kBounds.size()));
+  return kj::READY_NOW;
+}
+
 }  // namespace bulkhead::broker

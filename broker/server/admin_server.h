@@ -18,6 +18,7 @@ class AdminServer final : public schema::Admin::Server {
   kj::Promise<void> stopAll(StopAllContext context) override;
   kj::Promise<void> timelines(TimelinesContext context) override;
   kj::Promise<void> pulls(PullsContext context) override;
+  kj::Promise<void> metrics(MetricsContext context) override;
   // admin_images.cc
   kj::Promise<void> pruneImages(PruneImagesContext context) override;
   kj::Promise<void> check(CheckContext context) override;

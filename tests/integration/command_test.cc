@@ -1,11 +1,14 @@
 // The admin command: run, up and status as their users see them.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
 
 #include <filesystem>
 #include <fstream>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/fs.h"
 #include "tests/support/fixture.h"
 #include "tests/support/proc.h"
 
@@ -73,6 +76,49 @@ TEST_F(Command, StopAllEndsPodsAndRemovesThemIfTold) {
   EXPECT_THAT(status.out, HasSubstr("pods: 2 (0 ready)\ncontainers: 2 (0 running)"));
   EXPECT_EQ(node().Bulkhead({"stop", "--all", "--remove"}).code, 0);
   EXPECT_THAT(node().Bulkhead({"status"}).out, HasSubstr("pods: 0 (0 ready)\ncontainers: 0"));
+}
+
+TEST_F(Command, MetricsCountWhatWasDone) {
+  ASSERT_EQ(node().Bulkhead({"run", kImage, "--", "/bin/true"}).code, 0);
+  EXPECT_EQ(Start(std::string(64, 'e')).code(), absl::StatusCode::kNotFound);
+  Output text = node().Bulkhead({"metrics"});
+  EXPECT_EQ(text.code, 0) << text.err;
+  for (const char* line :
+       {"bulkhead_operation_duration_seconds_count{operation=\"CreateContainer\",code=\"OK\"} 1\n",
+        "bulkhead_operation_duration_seconds_count{operation=\"StartContainer\",code=\"NOT_FOUND\"}"
+        " "
+        "1\n",
+        "bulkhead_operation_duration_seconds_bucket{operation=\"RunPodSandbox\",code=\"OK\",le="
+        "\"+Inf\"} 1\n",
+        "bulkhead_step_duration_seconds_count{step=\"launch: runtime create\"} 1\n",
+        "bulkhead_images 1\n", "# TYPE bulkhead_pods gauge\nbulkhead_pods 0\n"}) {
+    EXPECT_THAT(text.out, HasSubstr(line));
+  }
+}
+
+// As systemd would start it for a connection: nobody before it reads.
+TEST_F(Command, MetricsAnswerOneHttpRequest) {
+  auto pair = base::MakeSocketPair(SOCK_STREAM);
+  ASSERT_THAT(pair.status(), IsOk());
+  auto server =
+      Process::Start({"/bin/sh", "-c",
+                      absl::StrCat("exec ", Program("bulkhead"), " metrics --http --config ",
+                                   node().config_file(), " <&1")},
+                     pair->second.get(), -1);
+  ASSERT_THAT(server.status(), IsOk());
+  pair->second.Reset();
+  EXPECT_TRUE(Eventually(kPatience, [&] {
+    return absl::StrContains(
+        base::ReadFile(absl::StrCat("/proc/", server->pid(), "/status"), 1 << 16).value_or(""),
+        "Uid:\t65534\t65534\t65534\t65534\nGid:\t65534\t65534\t65534\t65534\n");
+  }));
+  ASSERT_THAT(base::WriteAll(pair->first.get(), "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"),
+              IsOk());
+  auto answer = base::ReadAll(pair->first.get(), 1 << 20);
+  ASSERT_THAT(answer.status(), IsOk());
+  EXPECT_THAT(*answer, StartsWith("HTTP/1.0 200 OK\r\nContent-Type: text/plain; version=0.0.4"));
+  EXPECT_THAT(*answer, HasSubstr("\r\n\r\n# HELP bulkhead_pods"));
+  EXPECT_EQ(server->Wait(kPatience).value_or(-1), 0);
 }
 
 TEST_F(Command, ImageList) {

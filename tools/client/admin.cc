@@ -252,6 +252,14 @@ absl::Status AdminCollectNetworkGarbage(const std::string& socket) {
   return session.Call(session.admin().collectNetworkGarbageRequest(), kStopPatience, [](auto) {});
 }
 
+absl::Status AdminMetrics(const std::string& socket,
+                          std::function<void(schema::Admin::MetricsResults::Reader)> with) {
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd fd, Connect(socket));
+  Session session(std::move(fd));
+  return session.Call(session.admin().metricsRequest(), kStatusPatience,
+                      [&](schema::Admin::MetricsResults::Reader response) { with(response); });
+}
+
 absl::Status AdminStopAll(const std::string& socket) {
   BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd fd, Connect(socket));
   Session session(std::move(fd));

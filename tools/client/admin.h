@@ -98,6 +98,10 @@ absl::StatusOr<std::vector<AdminPodNetwork>> AdminCheckNetworks(const std::strin
 // CNI GC.
 absl::Status AdminCollectNetworkGarbage(const std::string& socket);
 
+// Calls with what the broker has counted.
+absl::Status AdminMetrics(const std::string& socket,
+                          std::function<void(schema::Admin::MetricsResults::Reader)> with);
+
 absl::Status AdminStopAll(const std::string& socket);
 
 }  // namespace bulkhead::tools

@@ -17,6 +17,7 @@ using Words = absl::Span<char* const>;
 int RunUp(Words words);
 int RunRun(Words words);
 int RunImage(Words words);
+int RunMetrics(Words words);
 int RunNetwork(Words words);
 int RunStatus(Words words);
 int RunStop(Words words);
