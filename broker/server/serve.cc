@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "base/status.h"
+#include "broker/audit/policy_change.h"
 #include "broker/server/admin_server.h"
 #include "broker/server/broker_server.h"
 #include "broker/streaming/serve_streams.h"
@@ -20,6 +21,7 @@ constexpr int kMaxAdmins = 8;
 constexpr char kNewFrontend = 'F';
 constexpr char kNetworkChanged = 'N';
 constexpr char kNewStreaming = 'S';
+constexpr char kNewPolicy = 'P';
 
 capnp::ReaderOptions RequestOptions() {
   capnp::ReaderOptions options;
@@ -86,6 +88,10 @@ void ServeSupervisor(Fiber& fiber, Broker& broker, int control) {
       continue;
     }
     if (!came->fd) return;
+    if (came->tag == kNewPolicy) {
+      AdoptPolicy(broker, came->fd.get());
+      continue;
+    }
     if (came->tag == kNewStreaming) {
       broker.loop.Stay([&broker, daemon = std::move(came->fd)](Fiber& streams) mutable {
         ServeStreams(streams, broker, std::move(daemon));
