@@ -29,6 +29,9 @@ class Supervisor {
     base::UniqueFd registries;        // sealed memfd, for fetch workers alone
     // Makes registries anew, for SIGHUP.
     std::function<absl::StatusOr<base::UniqueFd>()> load_registries;
+    base::UniqueFd policy;  // sealed memfd, for the broker
+    // Makes the policy anew, for SIGHUP, and lets workers have it.
+    std::function<absl::StatusOr<base::UniqueFd>()> load_policy;
     std::string network_dir;  // CNI's configurations; the broker is told of changes
     security::Places places;
   };
@@ -62,6 +65,7 @@ class Supervisor {
   void HandleSignals();
   void HandleNetworkChange();
   void ReloadRegistries();
+  void ReloadPolicy();
   void Reap();
   void NoteDeath(Level level);
   void Restart();
@@ -75,7 +79,7 @@ class Supervisor {
   Child frontend_;
   Child streaming_;
   base::UniqueFd spawner_control_;    // SOCK_SEQPACKET, 'B' or 'R' + fd
-  base::UniqueFd broker_control_;     // SOCK_SEQPACKET, 'F' or 'S' + fd, 'N'; 'R' comes back
+  base::UniqueFd broker_control_;     // SOCK_SEQPACKET, 'F', 'S', 'P' + fd, 'N'; 'R' comes back
   base::UniqueFd streaming_control_;  // SOCK_SEQPACKET, 'B' + fd
   bool stopping_ = false;
   std::optional<Level> lost_;
