@@ -1,6 +1,6 @@
 @0xb1a5c0de00000010;
 # The most that pods get on this node ([pods] of policy.toml). `bulkhead up` writes it; the broker gets it in a sealed
-# memfd, mount and launch read it from <run_dir>/pod-policy, which root alone can write: what they refuse does not
+# memfd, sandbox, mount and launch read it from <run_dir>/pod-policy, which root alone can write: what they refuse does not
 # depend on the broker. Written and read by programs of one build.
 
 using Cxx = import "/capnp/c++.capnp";

@@ -75,6 +75,7 @@ absl::StatusOr<std::unique_ptr<Worker>> StartSandbox(Fiber& fiber, Broker& broke
   auto job = message.initRoot<schema::SandboxJob>();
   job.setPodId(pod.id);
   auto make = job.initMake();
+  make.setPodNamespace(config.getNamespace());
   make.setNewNetwork(own_network);
   make.setNewUts(own_network);
   make.setNewIpc(config.getIpc() != schema::NamespaceMode::NODE);
