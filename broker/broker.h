@@ -8,6 +8,7 @@
 #include "broker/fiber.h"
 #include "broker/network/network.h"
 #include "broker/operations/stats.h"
+#include "broker/plan/policy.h"
 #include "broker/pull.h"
 #include "broker/spawner/spawner_client.h"
 #include "broker/state/state.h"
@@ -60,7 +61,8 @@ struct Broker {
   Timelines timelines = {};
   Metrics metrics = {};
   StatsMemory stats = {};
-  bool checking = false;  // bulkhead check is under way
+  bool checking = false;   // bulkhead check is under way
+  Policies policies = {};  // of pods; none until the supervisor has sent them
 };
 
 // Nanoseconds since 1970, for what kubelet is shown.

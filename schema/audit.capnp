@@ -11,7 +11,7 @@ using Common = import "/schema/common.capnp";
 struct AuditRecord {
   phase @0 :Phase;
   operation @1 :Text;        # the CRI call's name, or "Recover", "Start"; "ExecStream", "AttachStream",
-                             # "PortForwardStream" where a client has come with its token
+                             # "PortForwardStream" where a client has come with its token; "PolicyChange"
   operationId @2 :Data;      # 16 random bytes that tie a result to its intent
   actor @3 :Actor;
   podId @4 :Text;
@@ -23,6 +23,8 @@ struct AuditRecord {
   code @10 :UInt16;          # result: canonical code, 0 is OK
   message @11 :Text;         # result: the refusal, at most 1 KiB
   durationUs @12 :Int64;     # result
+  policyHash @13 :Data;      # of the pods' policy that was in force; for "PolicyChange" the new one
+  rule @14 :Text;            # result: the key of the policy that refused it; empty: none did
 
   enum Phase { intent @0; result @1; event @2; }
   enum Actor { kubelet @0; admin @1; system @2; }

@@ -92,6 +92,8 @@ json RecordJson(const audit::Entry& entry, AuditRecord::Reader record) {
         {"container", claimed.getContainer().cStr()}}},
       {"image", record.getImage().cStr()}};
   if (!argv.empty()) out["argv"] = argv;
+  if (record.hasPolicyHash()) out["policyHash"] = Hex(record.getPolicyHash());
+  if (record.getRule().size() > 0) out["rule"] = record.getRule().cStr();
   if (record.hasEffect()) out["effect"] = EffectJson(record.getEffect());
   if (record.getPhase() == AuditRecord::Phase::INTENT) return out;
   out["code"] = record.getCode();
@@ -120,6 +122,9 @@ std::string Line(const audit::Entry& entry, AuditRecord::Reader record) {
                     absl::StatusCodeToString(static_cast<absl::StatusCode>(record.getCode())),
                     " after ", record.getDurationUs() / 1000, " ms");
     if (record.getMessage().size() > 0) absl::StrAppend(&line, ": ", record.getMessage().cStr());
+  }
+  if (record.getRule().size() > 0 || record.getPhase() == AuditRecord::Phase::EVENT) {
+    absl::StrAppend(&line, " policy ", Hex(record.getPolicyHash()));
   }
   return absl::CHexEscape(line);
 }

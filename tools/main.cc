@@ -33,6 +33,8 @@ constexpr Command kCommands[] = {
     {"network", "show, check and clean up the CNI network", bulkhead::tools::RunNetwork},
     {"privileges", "what each process may do, from the compiled-in tables",
      bulkhead::tools::RunPrivileges},
+    {"policy", "show what pods may ask for, and explain a pod's manifest",
+     bulkhead::tools::RunPolicy},
     {"config", "check the configuration", bulkhead::tools::RunConfig},
 };
 

@@ -5,7 +5,9 @@
 #include "absl/strings/str_cat.h"
 #include "base/ids.h"
 #include "broker/audit/effect.h"
+#include "broker/audit/policy_change.h"
 #include "broker/operations/space.h"
+#include "security/policy/pod_policy.h"
 
 namespace bulkhead::broker {
 namespace {
@@ -46,6 +48,7 @@ Operation::Operation(Fiber& fiber, Broker& broker, absl::string_view name, const
   if (getrandom(operation_id.begin(), kOperationIdBytes, 0) != kOperationIdBytes) return;
   record_.setOperation(timeline_->operation);
   record_.setActor(actor);
+  SetPolicyHash(broker, record_);
   if (!id.empty()) Name(id);
 }
 
@@ -121,6 +124,7 @@ void Operation::End(const absl::Status& status) {
   record_.setPhase(schema::AuditRecord::Phase::RESULT);
   record_.setCode(static_cast<uint16_t>(status.code()));
   record_.setMessage(Cut(status.message(), kMaxMessageBytes));
+  record_.setRule(Cut(security::RuleOf(status), kMaxMessageBytes));
   record_.setDurationUs(MonotonicMicros() - timeline_->begin_us);
   if (timeline_->operation == "CreateContainer" && status.ok()) {
     auto container = broker_.state.FindContainer(timeline_->object_id);

@@ -11,6 +11,7 @@
 #include "broker/operations/node_config.h"
 #include "broker/plan/container_spec.h"
 #include "broker/plan/mounts.h"
+#include "broker/plan/policy.h"
 #include "broker/plan/runtime_choice.h"
 #include "broker/spawner/worker.h"
 #include "schema/worker/copyup.capnp.h"
@@ -93,6 +94,8 @@ absl::Status MountParts(Fiber& fiber, Broker& broker, Worker& worker,
   auto job = message.initRoot<schema::MountJob>();
   job.setContainerId(container.id);
   job.setLayers(record.getLayers());
+  job.setPodNamespace(pod.getConfig().getNamespace());
+  job.setPodUid(pod.getConfig().getUid());
   if (pod.getIdMapping().getLength() > 0) {
     job.setPodId(pod.getId());
     job.setIdMapping(pod.getIdMapping());
@@ -216,6 +219,8 @@ absl::Status BuildContainer(Fiber& fiber, Broker& broker, const PodObject& pod,
                             .seccomp = parts.node.seccomp.read(),
                             .own_volumes = parts.own_volumes};
   BULKHEAD_RETURN_IF_ERROR(PlanContainer(inputs, container->spec.edit()));
+  BULKHEAD_RETURN_IF_ERROR(
+      AskForUser(broker.policies, pod.record.read(), container->spec.read().getProcess()));
   container->record.edit().setUser(parts.user.read());
   container->record.edit().setLogPath(container->spec.read().getLogPath());
   BULKHEAD_RETURN_IF_ERROR(Launch(fiber, broker, *crew.launch, container, pod, parts));
@@ -238,6 +243,9 @@ absl::StatusOr<std::string> CreateContainer(Fiber& fiber, Broker& broker, const 
   }
   BULKHEAD_RETURN_IF_ERROR(CheckIdentity(pod->record.read().getConfig(), meant));
   BULKHEAD_RETURN_IF_ERROR(CheckMappings(pod->record.read(), config));
+  Parts parts;
+  BULKHEAD_RETURN_IF_ERROR(
+      AskForContainer(broker.policies, pod->record.read(), config, parts.node.cdi.read(), ""));
   if (ContainerPtr existing = broker.state.FindContainerByKey(ContainerKey(pod->id, config))) {
     if (existing->phase != Phase::kRemoving) return JoinExisting(existing, config);
     // One that failed, and could not be undone then.
@@ -246,7 +254,6 @@ absl::StatusOr<std::string> CreateContainer(Fiber& fiber, Broker& broker, const 
       BULKHEAD_RETURN_IF_ERROR(DestroyContainer(fiber, broker, existing));
     }
   }
-  Parts parts;
   BULKHEAD_ASSIGN_OR_RETURN(
       parts.node, ReadNodeConfig(fiber, broker, config, PlanCapabilities(config.getSecurity())));
   BULKHEAD_ASSIGN_OR_RETURN(const Record<schema::Image>* found, CheckImages(broker, config));
@@ -258,6 +265,8 @@ absl::StatusOr<std::string> CreateContainer(Fiber& fiber, Broker& broker, const 
   BULKHEAD_ASSIGN_OR_RETURN(RuntimeChoice runtime, ChooseFor(broker, *pod, config, image.read()));
   BULKHEAD_RETURN_IF_ERROR(
       CheckRuntimeKnows(broker.config, runtime.name, parts.node.seccomp.read()));
+  BULKHEAD_RETURN_IF_ERROR(AskForContainer(broker.policies, pod->record.read(), config,
+                                           parts.node.cdi.read(), runtime.name));
   BULKHEAD_ASSIGN_OR_RETURN(
       parts.own_volumes, PlanOwnVolumes(config, parts.node.cdi.read(), image.read().getConfig()));
 

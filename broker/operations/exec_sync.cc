@@ -29,6 +29,9 @@ absl::StatusOr<ExecResult> ExecSync(Fiber& fiber, Broker& broker, const std::str
     return absl::FailedPreconditionError(
         absl::StrCat("container ", container->id, ": is not running"));
   }
+  BULKHEAD_ASSIGN_OR_RETURN(PodPtr pod, broker.state.FindPod(record.getPodId().cStr()));
+  BULKHEAD_RETURN_IF_ERROR(
+      AskForStream(broker.policies, pod->record.read(), security::PodStream::kExec));
   if (limit <= absl::ZeroDuration() || limit > kLongest) limit = kLongest;
 
   capnp::MallocMessageBuilder message;
@@ -40,10 +43,9 @@ absl::StatusOr<ExecResult> ExecSync(Fiber& fiber, Broker& broker, const std::str
   exec.setMaxOutputBytes(kMaxStreamBytes);
   exec.setCgroup(record.getCgroup());
   BULKHEAD_ASSIGN_OR_RETURN(
-      auto worker,
-      Worker::Start(fiber, broker.spawner, security::Kind::kLaunch, message, {},
-                    {.limit = limit + kOverhead,
-                     .result = {.max_bytes = 2 * size_t{kMaxStreamBytes} + 65536}}));
+      auto worker, Worker::Start(fiber, broker.spawner, security::Kind::kLaunch, message, {},
+                                 {.limit = limit + kOverhead,
+                                  .result = {.max_bytes = 2 * size_t{kMaxStreamBytes} + 65536}}));
   ExecResult result;
   BULKHEAD_RETURN_IF_ERROR(worker->Finish<schema::LaunchResult>(
       fiber, [&](schema::LaunchResult::Reader answer, std::vector<base::UniqueFd>&) {

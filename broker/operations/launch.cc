@@ -9,6 +9,9 @@ void FillLaunch(Broker& broker, const ContainerObject& container, schema::Launch
   auto record = container.record.read();
   job.setPodId(record.getPodId());
   job.setContainerId(container.id);
+  if (auto pod = broker.state.FindPod(record.getPodId().cStr()); pod.ok()) {
+    job.setPodNamespace((*pod)->record.read().getConfig().getNamespace());
+  }
   job.setRuntimeName(record.getRuntime());
   for (auto runtime : broker.config.getRuntimes()) {
     if (runtime.getName() == record.getRuntime()) job.setRuntimePath(runtime.getPath());

@@ -229,6 +229,9 @@ absl::Status UpdateContainerResources(Fiber& fiber, Broker& broker, const std::s
   BULKHEAD_RETURN_IF_ERROR(PlanUpdate(broker.config.getHost().getCgroupMode(),
                                       container->record.read().getConfig().getResources(), asked,
                                       merged.edit(), change.edit()));
+  BULKHEAD_ASSIGN_OR_RETURN(PodPtr pod,
+                            broker.state.FindPod(container->record.read().getPodId().cStr()));
+  BULKHEAD_RETURN_IF_ERROR(AskForLimits(broker.policies, pod->record.read(), merged.read()));
   BULKHEAD_RETURN_IF_ERROR(LimitContainer(fiber, broker, *container, change.read()));
   container->record.edit().setResources(merged.read());
   return broker.state.Save(container);

@@ -9,6 +9,7 @@
 #include "broker/plan/container_spec.h"
 #include "broker/plan/pod_cgroup.h"
 #include "broker/plan/pod_ids.h"
+#include "broker/plan/policy.h"
 #include "broker/plan/runtime_choice.h"
 #include "broker/spawner/worker.h"
 #include "schema/worker/init.capnp.h"
@@ -74,6 +75,7 @@ absl::StatusOr<std::unique_ptr<Worker>> StartSandbox(Fiber& fiber, Broker& broke
   auto job = message.initRoot<schema::SandboxJob>();
   job.setPodId(pod.id);
   auto make = job.initMake();
+  make.setPodNamespace(config.getNamespace());
   make.setNewNetwork(own_network);
   make.setNewUts(own_network);
   make.setNewIpc(config.getIpc() != schema::NamespaceMode::NODE);
@@ -168,6 +170,7 @@ absl::Status BuildPod(Fiber& fiber, Broker& broker, const PodPtr& pod) {
 
 absl::StatusOr<std::string> RunPod(Fiber& fiber, Broker& broker, schema::PodConfig::Reader config) {
   BULKHEAD_RETURN_IF_ERROR(validate::CheckPodConfig(config));
+  BULKHEAD_RETURN_IF_ERROR(AskForPod(broker.policies, config));
   std::string key = PodKey(config);
   auto ordered = broker.keys.Acquire(fiber, key);
   if (PodPtr existing = broker.state.FindPodByKey(key)) {

@@ -17,10 +17,15 @@ namespace {
 constexpr absl::Duration kStartLimit = absl::Seconds(60);
 constexpr int kMaxExecFds = 4;
 
-absl::StatusOr<ContainerPtr> FindRunning(Broker& broker, const std::string& id) {
+// The container, where it runs and the policy grants such a stream now.
+absl::StatusOr<ContainerPtr> FindRunning(Broker& broker, const std::string& id,
+                                         security::PodStream stream) {
   BULKHEAD_ASSIGN_OR_RETURN(ContainerPtr container, broker.state.FindContainer(id));
   if (container->phase == Phase::kActive &&
       container->record.read().getState() == schema::Container::State::RUNNING) {
+    BULKHEAD_ASSIGN_OR_RETURN(PodPtr pod,
+                              broker.state.FindPod(container->record.read().getPodId().cStr()));
+    BULKHEAD_RETURN_IF_ERROR(AskForStream(broker.policies, pod->record.read(), stream));
     return container;
   }
   return absl::FailedPreconditionError(
@@ -34,6 +39,8 @@ absl::StatusOr<PodPtr> FindForwardable(Broker& broker, const std::string& pod_id
   if (pod->phase != Phase::kActive || record.getState() != schema::Pod::State::READY) {
     return absl::FailedPreconditionError(absl::StrCat("pod ", pod->id, ": is not ready"));
   }
+  BULKHEAD_RETURN_IF_ERROR(
+      AskForStream(broker.policies, record, security::PodStream::kPortForward));
   if (record.getConfig().getNetwork() == schema::NamespaceMode::NODE &&
       !broker.config.getStreaming().getForwardToNode()) {
     base::Log(base::Severity::kWarning, "refused a port-forward into the node's network",
@@ -70,7 +77,8 @@ absl::StatusOr<std::string> OfferExec(Broker& broker, const std::string& id,
                                       const WantedStreams& wanted) {
   BULKHEAD_RETURN_IF_ERROR(validate::CheckArguments("cmd", argv));
   BULKHEAD_RETURN_IF_ERROR(validate::CheckStreams(wanted.tty, wanted.in, wanted.out, wanted.err));
-  BULKHEAD_ASSIGN_OR_RETURN(ContainerPtr container, FindRunning(broker, id));
+  BULKHEAD_ASSIGN_OR_RETURN(ContainerPtr container,
+                            FindRunning(broker, id, security::PodStream::kExec));
   StreamGrant grant = GrantOf(schema::StreamVerb::EXEC, container->id, wanted);
   grant.job = std::make_shared<capnp::MallocMessageBuilder>();
   auto job = grant.job->initRoot<schema::LaunchJob>();
@@ -87,7 +95,8 @@ absl::StatusOr<std::string> OfferExec(Broker& broker, const std::string& id,
 absl::StatusOr<std::string> OfferAttach(Broker& broker, const std::string& id,
                                         const WantedStreams& wanted) {
   BULKHEAD_RETURN_IF_ERROR(validate::CheckStreams(wanted.tty, wanted.in, wanted.out, wanted.err));
-  BULKHEAD_ASSIGN_OR_RETURN(ContainerPtr container, FindRunning(broker, id));
+  BULKHEAD_ASSIGN_OR_RETURN(ContainerPtr container,
+                            FindRunning(broker, id, security::PodStream::kAttach));
   return Offer(broker, "attach", GrantOf(schema::StreamVerb::ATTACH, container->id, wanted));
 }
 
@@ -101,7 +110,7 @@ absl::StatusOr<std::string> OfferPortForward(Broker& broker, const std::string& 
 
 absl::StatusOr<std::vector<base::UniqueFd>> StartExec(Fiber& fiber, Broker& broker,
                                                       const StreamGrant& grant) {
-  BULKHEAD_RETURN_IF_ERROR(FindRunning(broker, grant.id).status());
+  BULKHEAD_RETURN_IF_ERROR(FindRunning(broker, grant.id, security::PodStream::kExec).status());
   BULKHEAD_ASSIGN_OR_RETURN(
       auto worker, Worker::Start(fiber, broker.spawner, security::Kind::kLaunch, *grant.job, {},
                                  {.limit = kStartLimit, .result = {.max_fds = kMaxExecFds}}));
@@ -116,7 +125,8 @@ absl::StatusOr<std::vector<base::UniqueFd>> StartExec(Fiber& fiber, Broker& brok
 
 absl::StatusOr<std::vector<base::UniqueFd>> StartAttach(Fiber& fiber, Broker& broker,
                                                         const StreamGrant& grant) {
-  BULKHEAD_ASSIGN_OR_RETURN(ContainerPtr container, FindRunning(broker, grant.id));
+  BULKHEAD_ASSIGN_OR_RETURN(ContainerPtr container,
+                            FindRunning(broker, grant.id, security::PodStream::kAttach));
   if (container->monitor == nullptr) return absl::UnavailableError("the container has no monitor");
   BULKHEAD_ASSIGN_OR_RETURN(base::FdPair pair, base::MakeSocketPair(SOCK_SEQPACKET));
   BULKHEAD_RETURN_IF_ERROR(container->monitor->Attach(

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "base/status.h"
+#include "broker/audit/policy_change.h"
 #include "broker/server/admin_server.h"
 #include "broker/server/broker_server.h"
 #include "broker/streaming/serve_streams.h"
@@ -21,6 +22,7 @@ constexpr char kNewFrontend = 'F';
 constexpr char kNetworkChanged = 'N';
 constexpr char kAlive = 'A';  // answered with the same, so that the supervisor knows
 constexpr char kNewStreaming = 'S';
+constexpr char kNewPolicy = 'P';
 
 capnp::ReaderOptions RequestOptions() {
   capnp::ReaderOptions options;
@@ -91,6 +93,10 @@ void ServeSupervisor(Fiber& fiber, Broker& broker, int control) {
       continue;
     }
     if (!came->fd) return;
+    if (came->tag == kNewPolicy) {
+      AdoptPolicy(broker, came->fd.get());
+      continue;
+    }
     if (came->tag == kNewStreaming) {
       broker.loop.Stay([&broker, daemon = std::move(came->fd)](Fiber& streams) mutable {
         ServeStreams(streams, broker, std::move(daemon));

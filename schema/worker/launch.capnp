@@ -19,6 +19,7 @@ struct LaunchJob {
   runtimePath @3 :Text;      # absolute; root-owned and not writable by others, else refused
   cgroupMode @4 :Conf.Host.CgroupMode;
   cgroupDriver @5 :Conf.Host.CgroupDriver;
+  podNamespace @12 :Text;    # Kubernetes', as claimed: which section of the policy the worker holds the job against
   union {
     create @6 :ContainerSpec;
     # fds: the rootfs, the monitor's listening socket, then one for each volume.

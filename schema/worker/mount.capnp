@@ -24,6 +24,9 @@ struct MountJob {
   podId @8 :Text;
   # Not empty: the pod has a user namespace of its own, whose pins give the owners of layers and volumes.
   idMapping @9 :P.IdMapping;           # of that user namespace
+  podNamespace @10 :Text;
+  podUid @11 :Text;
+  # Kubernetes', as claimed: which section of the policy the worker holds volumes against, and whose volumes are the pod's.
 
   struct Volume {
     hostPath @0 :Text;                 # absolute, clean; resolved with openat2, symlinks allowed, no magic links

@@ -38,6 +38,8 @@ struct SandboxJob {
     # through which layers are seen (security/layer_ids.h).
     answerUser @10 :Bool;
     # One fd comes with a success: that user namespace. For userinit.
+    podNamespace @11 :Text;
+    # Kubernetes', as claimed: which section of the policy the worker holds the job against.
   }
 }
 

@@ -19,7 +19,7 @@ constexpr Cap kCaps[] = {
 constexpr FdRow kFds[] = {
     {3, "control socket to the broker"},
     {4, "<root_dir>", true, Dir::kRoot},
-    {5, "<run_dir>", true, Dir::kRun},
+    {5, "<run_dir>: pods' files and namespaces; the policy of pods", true, Dir::kRun},
 };
 
 }  // namespace

@@ -27,7 +27,7 @@ constexpr FdRow kFds[] = {
     {4, "<root_dir>/layers", true, Dir::kLayers},
     {5, "<root_dir>/containers", true, Dir::kContainers},
     {6, "user namespace that takes the layers' id shift back", true, Dir::kLayerIds},
-    {7, "<run_dir>: user namespaces of pods are pinned there", true, Dir::kRun},
+    {7, "<run_dir>: user namespaces of pods are pinned there; the policy of pods", true, Dir::kRun},
 };
 constexpr const SyscallSet* kSets[] = {&kRuntimeSet, &kSocketSet, &kFileSet, &kTreeSet};
 constexpr ArgRule kNewMounts[] = {{0, kLow32, CLONE_NEWNS}};

@@ -20,7 +20,7 @@ constexpr Cap kCaps[] = {
 };
 constexpr FdRow kFds[] = {
     {3, "control socket to the broker"},
-    {4, "<run_dir>", true, Dir::kRun},
+    {4, "<run_dir>: pods' directories; the policy of pods", true, Dir::kRun},
 };
 constexpr const SyscallSet* kSets[] = {&kRuntimeSet, &kSocketSet, &kFileSet, &kTreeSet};
 constexpr ArgRule kPodNamespaces[] = {

@@ -90,15 +90,15 @@ TEST_F(Audit, VerifiesOnceTheNodeIsDownAndShowsAChange) {
   Output verified = node().Bulkhead({"audit", "verify"});
   EXPECT_EQ(verified.code, 0) << verified.out << verified.err;
   std::fstream log(LogFile(), std::ios::in | std::ios::out | std::ios::binary);
-  log.seekg(300);
+  log.seekg(400);
   const char byte = static_cast<char>(log.get());
-  log.seekp(300);
+  log.seekp(400);
   log.put(static_cast<char>(byte ^ 1));
   log.flush();
   Output tampered = node().Bulkhead({"audit", "verify"});
   EXPECT_EQ(tampered.code, 1) << tampered.out;
   EXPECT_THAT(tampered.out, HasSubstr("edit at entry 2"));
-  log.seekp(300);
+  log.seekp(400);
   log.put(byte);
   log.close();
   ASSERT_THAT(node().Up(), IsOk());

@@ -26,6 +26,7 @@ int RunCheck(Words words);
 int RunTrace(Words words);
 int RunPrivileges(Words words);
 int RunConfig(Words words);
+int RunPolicy(Words words);
 
 // bulkhead image pull. A password is never an argument, which everybody on the node could read.
 struct PullOptions {

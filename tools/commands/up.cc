@@ -18,6 +18,7 @@
 #include "tools/config/encode_registries.h"
 #include "tools/host/host.h"
 #include "tools/up/directories.h"
+#include "tools/up/pod_policy.h"
 #include "tools/up/sockets.h"
 #include "tools/up/streaming_socket.h"
 #include "tools/up/supervisor.h"
@@ -112,6 +113,20 @@ absl::StatusOr<base::UniqueFd> LoadRegistries(const std::string& config_file) {
   return RegistriesMemfd(settings);
 }
 
+// Workers have it first: where it gets narrower, nothing that the broker still lets pass comes
+// through.
+absl::StatusOr<base::UniqueFd> PreparePolicy(const Settings& settings, const std::string& run_dir) {
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd memfd, PodPolicyMemfd(settings.pod_policies));
+  BULKHEAD_RETURN_IF_ERROR(PublishPodPolicy(run_dir, settings.pod_policies));
+  return memfd;
+}
+
+absl::StatusOr<base::UniqueFd> LoadPolicy(const std::string& config_file,
+                                          const std::string& run_dir) {
+  BULKHEAD_ASSIGN_OR_RETURN(Settings settings, LoadSettings(config_file));
+  return PreparePolicy(settings, run_dir);
+}
+
 absl::StatusOr<Supervisor::Parts> PrepareParts(const std::string& config_file,
                                                const Settings& settings, Held* held) {
   BULKHEAD_RETURN_IF_ERROR(PrepareDirectories(settings));
@@ -125,6 +140,10 @@ absl::StatusOr<Supervisor::Parts> PrepareParts(const std::string& config_file,
   parts.streaming_tls = std::move(streaming.tls);
   BULKHEAD_ASSIGN_OR_RETURN(parts.registries, RegistriesMemfd(settings));
   parts.load_registries = [config_file] { return LoadRegistries(config_file); };
+  BULKHEAD_ASSIGN_OR_RETURN(parts.policy, PreparePolicy(settings, settings.run_dir));
+  parts.load_policy = [config_file, run_dir = settings.run_dir] {
+    return LoadPolicy(config_file, run_dir);
+  };
   // Others than root can only be let in where the file mode does; the frontend then checks each
   // peer.
   mode_t mode = settings.allowed_uids.empty() ? 0660 : 0666;
@@ -167,6 +186,7 @@ int Serve(const std::string& config_file, const Settings& settings, bool stop_co
   supervisor.Stop();
   if (!held.socket_is_handed) unlink(CriSocket(settings).c_str());
   unlink(AdminSocket(settings).c_str());
+  WithdrawPodPolicy(settings.run_dir);
   return stopped.ok() ? 0 : Fail(base::Annotate(stopped, "stop containers"));
 }
 
@@ -194,7 +214,7 @@ int RunUp(Words words) {
       "up [--config FILE] [--stop-containers]",
       "Starts the runtime's processes, checks that each one is confined, prints\n"
       "\"ready\" and the CRI socket, and supervises them until SIGTERM. On SIGHUP\n"
-      "it reads again how registries are reached.",
+      "it reads again how registries are reached, and the policy of pods.",
       options};
   Parsed parsed;
   if (std::optional<int> code = ParseOrExit(usage, words, &parsed)) return *code;

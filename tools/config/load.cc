@@ -1,6 +1,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "tools/config/owned_file.h"
+#include "tools/config/pod_policy.h"
 #include "tools/config/settings.h"
 
 namespace bulkhead::tools {
@@ -14,12 +15,14 @@ absl::Status ApplyFile(const std::string& file, Settings* settings) {
 // Only the default policy may be missing: one that was named and is gone must not mean "all is
 // allowed".
 absl::Status ApplyPolicy(Settings* settings) {
+  settings->pod_policies = DefaultPodPolicies();
   bool named = !settings->policy_file.empty();
   std::string file = named ? settings->policy_file : kDefaultPolicyFile;
   absl::StatusOr<std::string> text = ReadOwnedFile(file, kMaxConfigFileBytes);
   if (!named && absl::IsNotFound(text.status())) return absl::OkStatus();
   if (!text.ok()) return text.status();
   BULKHEAD_RETURN_IF_ERROR(ApplyPolicyToml(*text, file, settings));
+  settings->pod_policies.hash = PolicyHash(*text);
   for (TrustRuleSettings& rule : settings->image_policy.rules) {
     for (const std::string& key : rule.key_files) {
       BULKHEAD_ASSIGN_OR_RETURN(rule.keys.emplace_back(), ReadOwnedFile(key, kMaxConfigFileBytes));

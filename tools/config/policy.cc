@@ -2,6 +2,7 @@
 #include "base/status.h"
 #include "security/policy/public_key.h"
 #include "tools/config/keys.h"
+#include "tools/config/pod_policy.h"
 #include "tools/config/settings.h"
 
 namespace bulkhead::tools {
@@ -57,6 +58,7 @@ constexpr Key<Settings> kPolicyKeys[] = {
      [](const Value& v, Settings* s) {
        return ApplyTable<ImagePolicySettings>(v, kImageKeys, &s->image_policy);
      }},
+    {"pods", [](const Value& v, Settings* s) { return ApplyPods(v, &s->pod_policies); }},
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "security/policy/pod_policy.h"
 #include "tools/config/registry_settings.h"
 
 // The configuration file. This program is the only one that reads TOML; everybody else gets the
@@ -86,7 +87,7 @@ struct Settings {
   std::vector<uint32_t> allowed_uids;
   std::string sandbox_image;
   bool audit = true;
-  bool audit_proceed = false;  // do what cannot be recorded
+  bool audit_proceed = false;                  // do what cannot be recorded
   std::vector<ImageRuleSettings> image_rules;  // in order; those of presets after the file's own
   std::vector<std::string> image_rule_presets;
   std::string seccomp_root;
@@ -98,6 +99,7 @@ struct Settings {
   std::vector<std::string> pinned_images;  // globs
   std::string policy_file;                 // empty: the default one, which may be missing
   ImagePolicySettings image_policy;
+  security::PodPolicies pod_policies;  // of LoadSettings: complete
   std::string cgroup_driver = "auto";  // "auto", "cgroupfs" or "systemd"
 };
 

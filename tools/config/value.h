@@ -32,6 +32,7 @@ class Value {
   // A whole number from min to max.
   absl::Status Number(uint64_t min, uint64_t max, uint64_t* out) const;
   bool IsArray() const { return node_.is_array(); }
+  bool IsTable() const { return node_.is_table(); }
   // A string, or an array of strings.
   absl::Status TextOrTexts(std::vector<std::string>* out) const;
   // A number of this range.

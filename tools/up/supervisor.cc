@@ -133,6 +133,7 @@ absl::Status Supervisor::StartBroker() {
   // Ours would keep the broker's end open when the broker is gone.
   control.second.Reset();
   BULKHEAD_RETURN_IF_ERROR(AwaitBroker());
+  BULKHEAD_RETURN_IF_ERROR(SendFd(broker_control_.get(), 'P', parts_.policy.get()));
   return Inspect(broker_);
 }
 
@@ -211,7 +212,10 @@ void Supervisor::Stop() {
 void Supervisor::HandleSignals() {
   signalfd_siginfo info;
   while (read(signals_.get(), &info, sizeof(info)) == sizeof(info)) {
-    if (info.ssi_signo == SIGHUP) ReloadRegistries();
+    if (info.ssi_signo == SIGHUP) {
+      ReloadRegistries();
+      ReloadPolicy();
+    }
     if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) stopping_ = true;
   }
   Reap();
@@ -239,6 +243,19 @@ void Supervisor::ReloadRegistries() {
     return;
   }
   base::Log(base::Severity::kInfo, "registries loaded anew");
+}
+
+// One that is broken, or not root's alone, changes nothing.
+void Supervisor::ReloadPolicy() {
+  absl::StatusOr<base::UniqueFd> loaded = parts_.load_policy();
+  absl::Status status = loaded.status();
+  if (status.ok()) {
+    parts_.policy = *std::move(loaded);
+    if (broker_.running()) status = SendFd(broker_control_.get(), 'P', parts_.policy.get());
+  }
+  if (status.ok()) return base::Log(base::Severity::kInfo, "policy loaded anew");
+  base::Log(base::Severity::kError, "policy not loaded anew: the last good one stays",
+            {{"error", status.message()}});
 }
 
 // Children of ours, and orphans of theirs, which come here as this process is their subreaper.

@@ -31,6 +31,9 @@ class Supervisor {
     base::UniqueFd registries;        // sealed memfd, for fetch workers alone
     // Makes registries anew, for SIGHUP.
     std::function<absl::StatusOr<base::UniqueFd>()> load_registries;
+    base::UniqueFd policy;  // sealed memfd, for the broker
+    // Makes the policy anew, for SIGHUP, and lets workers have it.
+    std::function<absl::StatusOr<base::UniqueFd>()> load_policy;
     std::string network_dir;  // CNI's configurations; the broker is told of changes
     security::Places places;
   };
@@ -64,6 +67,7 @@ class Supervisor {
   void HandleSignals();
   void HandleNetworkChange();
   void ReloadRegistries();
+  void ReloadPolicy();
   void Reap();
   void NoteDeath(Level level);
   void Restart();
@@ -77,9 +81,9 @@ class Supervisor {
   Child broker_;
   Child frontend_;
   Child streaming_;
-  base::UniqueFd spawner_control_;  // SOCK_SEQPACKET, 'B' or 'R' + fd
-  base::UniqueFd
-      broker_control_;  // SOCK_SEQPACKET, 'F' or 'S' + fd, 'N', 'A'; 'R' comes back, then 'A's
+  base::UniqueFd spawner_control_;    // SOCK_SEQPACKET, 'B' or 'R' + fd
+  // SOCK_SEQPACKET, 'F', 'S', 'P' + fd, 'N', 'A'; 'R' comes back, then 'A's
+  base::UniqueFd broker_control_;
   base::UniqueFd streaming_control_;  // SOCK_SEQPACKET, 'B' + fd
   bool stopping_ = false;
   std::optional<Level> lost_;

@@ -13,6 +13,7 @@
 #include "schema/worker/cni.capnp.h"
 #include "schema/worker/network.capnp.h"
 #include "schema/worker/sandbox.capnp.h"
+#include "security/policy/pod_policy_codec.h"
 #include "worker/import/live_worker.h"
 
 namespace bulkhead::worker {
@@ -37,6 +38,7 @@ class PodNetworkWorkersTest : public testing::Test {
     ASSERT_EQ(mount("run", (dir_ / "run").c_str(), "tmpfs", 0, nullptr), 0);
     ASSERT_EQ(mount(nullptr, (dir_ / "run").c_str(), nullptr, MS_SHARED, nullptr), 0);
     run_ = base::UniqueFd(open((dir_ / "run").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    WritePolicy();
     WriteConfig();
   }
   void TearDown() override {
@@ -44,6 +46,12 @@ class PodNetworkWorkersTest : public testing::Test {
     run_.Reset();
     umount2((dir_ / "run").c_str(), MNT_DETACH);
     fs::remove_all(dir_);
+  }
+  // As `bulkhead up` does.
+  void WritePolicy() {
+    const security::PodPolicies policies = {.node = *security::PodProfile(security::kCompatible)};
+    std::ofstream(dir_ / "run" / security::kPodPolicyFile) << *EncodePodPolicies(policies);
+    fs::permissions(dir_ / "run" / security::kPodPolicyFile, fs::perms(0600));
   }
   void WriteConfig() {
     std::ofstream(dir_ / "conf" / "10-test.conflist")

@@ -28,6 +28,7 @@
 #include "worker/common/steps.h"
 #include "worker/launch/config.h"
 #include "worker/launch/facts.h"
+#include "worker/launch/policy.h"
 #include "worker/launch/stdio.h"
 #include "worker/launch/verify.h"
 
@@ -251,7 +252,9 @@ absl::StatusOr<std::unique_ptr<Created>> CreateContainer(schema::LaunchJob::Read
                                                          const Place& place) {
   const schema::ContainerSpec::Reader spec = job.getCreate();
   BULKHEAD_ASSIGN_OR_RETURN(Inputs in, SortFds(spec, std::move(fds)));
-  BULKHEAD_RETURN_IF_ERROR(TargetPid(spec, in.target).status());
+  BULKHEAD_ASSIGN_OR_RETURN(const pid_t target, TargetPid(spec, in.target));
+  BULKHEAD_RETURN_IF_ERROR(CheckCreate(job, place.run, target));
+  worker::MarkStep("ask the policy");
   BULKHEAD_RETURN_IF_ERROR(GuardRootfs(in.rootfs));
   if (OpenBundle(place).ok()) return absl::AlreadyExistsError("create: the bundle exists already");
   BULKHEAD_ASSIGN_OR_RETURN(Runtime runtime, Runtime::Open(job, place));

@@ -14,6 +14,7 @@
 #include "ipc/status_codec.h"
 #include "worker/common/steps.h"
 #include "worker/launch/exec.h"
+#include "worker/launch/policy.h"
 #include "worker/launch/runtime.h"
 #include "worker/launch/verify.h"
 
@@ -123,6 +124,7 @@ absl::Status Describe(const Place& place, schema::LaunchResult::Builder result) 
 
 absl::Status Exec(schema::LaunchJob::Reader job, const Place& place,
                   schema::LaunchResult::Builder result) {
+  BULKHEAD_RETURN_IF_ERROR(CheckExec(job, place.run, job.getExec().getProcess()));
   absl::StatusOr<ExecOutput> output = ExecInContainer(job, place);
   worker::MarkStep("runtime exec");
   if (!output.ok()) return output.status();
@@ -162,6 +164,7 @@ absl::Status Dispatch(schema::LaunchJob::Reader job, std::vector<base::UniqueFd>
     case schema::LaunchJob::EXEC:
       return Exec(job, place, result);
     case schema::LaunchJob::EXEC_STREAM: {
+      BULKHEAD_RETURN_IF_ERROR(CheckExec(job, place.run, job.getExecStream().getProcess()));
       BULKHEAD_ASSIGN_OR_RETURN(lasting->exec, StreamedExec::Start(job, place));
       return absl::OkStatus();
     }

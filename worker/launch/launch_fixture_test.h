@@ -33,6 +33,7 @@
 #include "schema/monitor.capnp.h"
 #include "schema/worker/launch.capnp.h"
 #include "security/enforce/spawn.h"
+#include "security/policy/pod_policy_codec.h"
 #include "security/profile.h"
 #include "security/workload/defaults.h"
 
@@ -79,6 +80,7 @@ class LaunchFixture : public testing::Test {
       fs::create_directory(dir_ / sub);
     }
     fs::create_directories(dir_ / "run/pods" / pod_);
+    Publish({.node = *security::PodProfile(security::kCompatible)});
     MakeImage();
     ::signal(SIGPIPE, SIG_IGN);
   }
@@ -95,6 +97,13 @@ class LaunchFixture : public testing::Test {
     umount2((dir_ / "run/pods" / pod_ / "net").c_str(), MNT_DETACH);
     umount2((dir_ / "host/dir/sub").c_str(), MNT_DETACH);
     fs::remove_all(dir_);
+  }
+
+  // As `bulkhead up` does.
+  void Publish(const security::PodPolicies& policies) {
+    const fs::path file = dir_ / "run" / security::kPodPolicyFile;
+    std::ofstream(file) << *security::EncodePodPolicies(policies);
+    chmod(file.c_str(), 0600);
   }
 
   void MakeImage() {

@@ -17,6 +17,7 @@
 #include "ipc/status_codec.h"
 #include "validate/mount_options.h"
 #include "worker/mount/pod_ids.h"
+#include "worker/mount/volumes.h"
 
 namespace bulkhead::mount {
 namespace {
@@ -25,8 +26,6 @@ using base::UniqueFd;
 
 constexpr size_t kDigestBytes = 32;
 constexpr size_t kMaxVolumes = ipc::kMaxFds - 1;
-// Of the request's options, MOUNT_ATTR_* that the kernel takes in one go.
-constexpr uint64_t kAccessTimes = MOUNT_ATTR__ATIME;
 
 absl::Status CheckLayers(capnp::List<schema::Digest>::Reader layers) {
   for (schema::Digest::Reader layer : layers) {
@@ -74,54 +73,6 @@ absl::Status CheckJob(schema::MountJob::Reader job, size_t shared) {
   }
   for (schema::MountJob::ImageVolume::Reader image : job.getImages()) {
     BULKHEAD_RETURN_IF_ERROR(CheckImageVolume(image));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<UniqueFd> OpenVolume(schema::MountJob::Volume::Reader volume) {
-  const std::string path = volume.getHostPath().cStr();
-  absl::StatusOr<UniqueFd> source = base::OpenAt(AT_FDCWD, path, O_PATH, base::Resolve::kHost);
-  if (!absl::IsNotFound(source.status()) || !volume.getCreateDirectory()) return source;
-  BULKHEAD_RETURN_IF_ERROR(base::MakeDirectories(path, 0755));
-  return base::OpenAt(AT_FDCWD, path, O_PATH, base::Resolve::kHost);
-}
-
-// The times of access are one choice of several, which the kernel wants cleared first.
-absl::Status SetOptions(int mount, uint64_t options) {
-  if (options == 0) return absl::OkStatus();
-  const uint64_t clear = (options & kAccessTimes) != 0 ? kAccessTimes : 0;
-  return base::SetMountAttributes(mount, false, options, clear, 0, -1);
-}
-
-absl::StatusOr<UniqueFd> CloneVolume(schema::MountJob::Volume::Reader volume, int source,
-                                     const PodIds& ids) {
-  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd clone, base::CloneMount(source, "", volume.getRecursive()));
-  BULKHEAD_RETURN_IF_ERROR(SetOptions(clone.get(), volume.getOptions()));
-  if (volume.getIdMapped()) {
-    if (!ids.user) return absl::InvalidArgumentError("the pod has no user namespace");
-    BULKHEAD_RETURN_IF_ERROR(base::Annotate(
-        base::SetMountAttributes(clone.get(), volume.getRecursive(), 0, 0, 0, ids.user.get()),
-        "map its owners"));
-  }
-  if (volume.getReadOnly()) {
-    BULKHEAD_RETURN_IF_ERROR(base::SetMountAttributes(clone.get(), volume.getRecursiveReadOnly(),
-                                                      MOUNT_ATTR_RDONLY, 0, 0, -1));
-  }
-  return clone;
-}
-
-absl::Status CloneVolumes(schema::MountJob::Reader job, const PodIds& ids,
-                          schema::MountResult::Builder result, std::vector<UniqueFd>* volumes) {
-  auto is_directory = result.initVolumeIsDirectory(job.getVolumes().size());
-  for (unsigned i = 0; i < job.getVolumes().size(); ++i) {
-    const schema::MountJob::Volume::Reader volume = job.getVolumes()[i];
-    BULKHEAD_ASSIGN_OR_RETURN(UniqueFd source, OpenVolume(volume));
-    struct stat st;
-    if (fstat(source.get(), &st) != 0) return base::ErrnoStatus("stat volume");
-    is_directory.set(i, S_ISDIR(st.st_mode));
-    absl::StatusOr<UniqueFd> clone = CloneVolume(volume, source.get(), ids);
-    if (!clone.ok()) return base::Annotate(clone.status(), volume.getHostPath().cStr());
-    volumes->push_back(*std::move(clone));
   }
   return absl::OkStatus();
 }
@@ -257,7 +208,7 @@ absl::StatusOr<std::vector<UniqueFd>> Build(schema::MountJob::Reader job,
   BULKHEAD_RETURN_IF_ERROR(CheckJob(job, shared.size()));
   BULKHEAD_ASSIGN_OR_RETURN(const PodIds ids, OpenPodIds(job, places.run));
   std::vector<UniqueFd> mounts(1);
-  BULKHEAD_RETURN_IF_ERROR(CloneVolumes(job, ids, result, &mounts));
+  BULKHEAD_RETURN_IF_ERROR(CloneVolumes(job, places.policies, ids, result, &mounts));
   const std::string id = job.getContainerId().cStr();
   UniqueFd container;
   absl::Cleanup undo = [&] {

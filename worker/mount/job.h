@@ -1,6 +1,7 @@
 #pragma once
 
 #include "schema/worker/mount.capnp.h"
+#include "security/policy/pod_policy.h"
 #include "worker/common/worker.h"
 #include "worker/mount/overlay.h"
 
@@ -12,6 +13,8 @@ struct Places {
   int containers = -1;
   int layer_ids = -1;  // user namespace for the layers' owners
   int run = -1;        // <run_dir>: where pods' user namespaces are pinned
+  // Which of the node's paths a pod may see. From root, not from who gives the job.
+  security::PodPolicies policies = {};
 };
 
 // Builds the rootfs and the volumes of one container (schema/worker/mount.capnp). shared: the

@@ -132,10 +132,12 @@ class MountTest : public testing::TestWithParam<OverlayMethod> {
     ASSERT_TRUE(layer_ids.ok()) << layer_ids.status();
     capnp::MallocMessageBuilder out;
     auto result = out.initRoot<schema::MountResult>();
-    worker::JobResult got = RunMountJob(
-        message.getRoot<schema::MountJob>().asReader(), shared_,
-        {.layers = layers.get(), .containers = containers.get(), .layer_ids = layer_ids->get()},
-        result, GetParam());
+    worker::JobResult got = RunMountJob(message.getRoot<schema::MountJob>().asReader(), shared_,
+                                        {.layers = layers.get(),
+                                         .containers = containers.get(),
+                                         .layer_ids = layer_ids->get(),
+                                         .policies = policies_},
+                                        result, GetParam());
     const absl::Status status = ipc::ReadStatus(result.asReader().getStatus());
     // The namespace method has left the tree that at was opened in; what counts is seen through
     // descriptors.
@@ -160,6 +162,7 @@ class MountTest : public testing::TestWithParam<OverlayMethod> {
   fs::path root_;
   std::vector<std::string> digests_;
   std::vector<base::UniqueFd> shared_;  // what comes with the job
+  security::PodPolicies policies_ = {.node = *security::PodProfile(security::kCompatible)};
   const std::string id_ = base::NewId();
 };
 
@@ -324,6 +327,69 @@ TEST_P(MountTest, RefusesAContainerIdThatIsAPath) {
   Run(message, [&](const absl::Status& status, auto, auto&) {
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   });
+}
+
+// Whoever gives the job: what the policy does not grant is not mounted.
+TEST_P(MountTest, RefusesWhatThePolicyDoesNotGrant) {
+  AddLayer();
+  fs::create_directories(dir_ / "kubelet/pods/mine/volumes/data");
+  fs::create_directories(dir_ / "kubelet/pods/other/volumes/data");
+  policies_.node = *security::PodProfile("restricted");
+  policies_.node.kubelet_root = (dir_ / "kubelet").string();
+  policies_.node.host_paths = {{(dir_ / "host").string(), true}};
+  const auto mount = [&](const fs::path& path, bool read_only, const std::string& expected) {
+    capnp::MallocMessageBuilder message;
+    BuildJob(message, true);
+    auto job = message.getRoot<schema::MountJob>();
+    job.setPodUid("mine");
+    auto volumes = job.initVolumes(1);
+    volumes[0].setHostPath(path.string());
+    volumes[0].setReadOnly(read_only);
+    volumes[0].setCreateDirectory(true);
+    Run(message, [&](const absl::Status& status, auto, auto& fds) {
+      EXPECT_EQ(absl::StatusCodeToString(status.code()), expected) << path << " " << status;
+      EXPECT_EQ(fds.size(), status.ok() ? 2u : 0u);
+      if (status.ok() || absl::IsNotFound(status)) return;
+      EXPECT_THAT(security::RuleOf(status), testing::HasSubstr("host_paths"));
+    });
+  };
+  mount(dir_ / "kubelet/pods/mine/volumes/data", false, "OK");
+  mount(dir_ / "host", true, "OK");
+  mount(dir_ / "host", false, "PERMISSION_DENIED");
+  mount(dir_ / "kubelet/pods/other/volumes/data", true, "PERMISSION_DENIED");
+  mount("/etc", true, "PERMISSION_DENIED");
+  mount(dir_ / "layers", true, "PERMISSION_DENIED");
+  mount(dir_ / "kubelet/pods/mine/made", false, "NOT_FOUND");
+  EXPECT_FALSE(fs::exists(dir_ / "kubelet/pods/mine/made"));
+  policies_ = {};
+  mount(dir_ / "host", true, "PERMISSION_DENIED");
+}
+
+// What a pod writes into its own volume must not show it the node.
+TEST_P(MountTest, NoLinkLeadsOutOfWhatThePolicyGrants) {
+  AddLayer();
+  const fs::path own = dir_ / "kubelet/pods/mine";
+  fs::create_directories(own / "volumes/data/..first");
+  std::ofstream(own / "volumes/data/..first/key") << "inside";
+  std::ofstream(dir_ / "host/secret") << "outside";
+  fs::create_symlink("..first", own / "volumes/data/..data");
+  fs::create_symlink((dir_ / "host").string(), own / "volumes/data/absolute");
+  fs::create_symlink("../../../../../host", own / "volumes/data/relative");
+  policies_.node = *security::PodProfile("restricted");
+  policies_.node.kubelet_root = (dir_ / "kubelet").string();
+  const auto mount = [&](const std::string& path, bool expected) {
+    capnp::MallocMessageBuilder message;
+    BuildJob(message, true);
+    auto job = message.getRoot<schema::MountJob>();
+    job.setPodUid("mine");
+    job.initVolumes(1)[0].setHostPath((own / path).string());
+    Run(message, [&](const absl::Status& status, auto, auto&) {
+      EXPECT_EQ(status.ok(), expected) << path << " " << status;
+    });
+  };
+  mount("volumes/data/..data/key", true);
+  mount("volumes/data/absolute/secret", false);
+  mount("volumes/data/relative/secret", false);
 }
 
 // A magic link such as /proc/self/root is no host path.

@@ -11,6 +11,7 @@
 #include "worker/sandbox/files.h"
 #include "worker/sandbox/namespaces.h"
 #include "worker/sandbox/pod_directory.h"
+#include "worker/sandbox/policy.h"
 #include "worker/sandbox/user_namespace.h"
 
 namespace bulkhead::sandbox {
@@ -72,6 +73,7 @@ absl::Status BuildPod(const std::string& pod_id, Make make, int run) {
 
 absl::Status MakePod(const std::string& pod_id, Make make, int run) {
   BULKHEAD_RETURN_IF_ERROR(CheckMake(make));
+  BULKHEAD_RETURN_IF_ERROR(CheckPolicy(make, run));
   // Left by a try that crashed: ids are never used twice.
   BULKHEAD_RETURN_IF_ERROR(RemovePodDirectory(run, pod_id));
   const absl::Status made = BuildPod(pod_id, make, run);

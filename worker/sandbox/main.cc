@@ -1,7 +1,8 @@
 // SECURITY: sandbox holds CAP_SYS_ADMIN and CAP_NET_ADMIN, the node's mount namespace and the run
 // directory. Only the broker talks to it, with one typed job: a pod id, a host name, DNS words and
-// sysctls, each checked again here. Of files it reads the node's resolv.conf and host name, and
-// copies them. An attacker who owns it can mount, and see and reshape the network, of the node.
+// sysctls, each checked again here, and against the node's policy. Of files it reads that policy,
+// which is root's, and the node's resolv.conf and host name, which it copies. An attacker who owns
+// it can mount, and see and reshape the network, of the node.
 #include "ipc/status_codec.h"
 #include "security/profile.h"
 #include "worker/common/worker.h"

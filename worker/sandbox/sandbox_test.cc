@@ -22,6 +22,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/fs.h"
 #include "base/ids.h"
+#include "security/policy/pod_policy_codec.h"
 #include "worker/sandbox/job.h"
 #include "worker/sandbox/pod_directory.h"
 
@@ -65,6 +66,13 @@ class SandboxTest : public testing::Test {
     ASSERT_EQ(mount(nullptr, name, nullptr, MS_SHARED, nullptr), 0);
     run_fd_ = base::UniqueFd(open(name, O_PATH | O_DIRECTORY | O_CLOEXEC));
     pod_ = run_ / "pods" / id_;
+    Publish({.node = *security::PodProfile(security::kCompatible)});
+  }
+  // As `bulkhead up` does.
+  void Publish(const security::PodPolicies& policies) {
+    const fs::path file = run_ / security::kPodPolicyFile;
+    std::ofstream(file) << *security::EncodePodPolicies(policies);
+    chmod(file.c_str(), 0600);
   }
   void TearDown() override {
     if (run_.empty()) return;
@@ -420,6 +428,46 @@ TEST_F(SandboxTest, RefusesWhatIsNoId) {
     job.setPodId(id);
     EXPECT_TRUE(absl::IsInvalidArgument(RunSandboxJob(job.asReader(), run_fd_.get())));
   }
+}
+
+// Whoever gives the job: what root's policy does not grant is not made.
+TEST_F(SandboxTest, RefusesWhatThePolicyDoesNotGrant) {
+  const auto refused = [this](const std::string& key, const Fill& change) {
+    MakeInChild(
+        [&](schema::SandboxJob::Make::Builder make) {
+          Everything(make);
+          change(make);
+        },
+        [&key](absl::Status status) {
+          EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << key << " " << status;
+          EXPECT_EQ(security::RuleOf(status), "pods." + key);
+        });
+    EXPECT_FALSE(fs::exists(pod_)) << key;
+  };
+  const auto sysctl = [](const char* name) {
+    return [name](schema::SandboxJob::Make::Builder make) {
+      auto one = make.initSysctls(1)[0];
+      one.setKey(name);
+      one.setValue("1");
+    };
+  };
+  Publish({.node = *security::PodProfile("restricted")});
+  refused("host_network", [](auto make) { make.setNewNetwork(false); });
+  refused("host_ipc", [](auto make) { make.setNewIpc(false); });
+  refused("sysctls", sysctl("net.core.somaxconn"));
+  security::PodPolicies policies = {.node = *security::PodProfile("baseline")};
+  policies.node.user_namespace_required = true;
+  Publish(policies);
+  refused("user_namespace_required", [](auto) {});
+  policies.node.user_namespace_required = false;
+  Publish(policies);
+  MakeGood([&](schema::SandboxJob::Make::Builder make) {
+    Everything(make);
+    sysctl("net.ipv4.tcp_syncookies")(make);
+  });
+  EXPECT_TRUE(Remove().ok());
+  fs::remove(run_ / security::kPodPolicyFile);
+  MakeInChild(Everything, [](absl::Status status) { EXPECT_FALSE(status.ok()); });
 }
 
 }  // namespace
