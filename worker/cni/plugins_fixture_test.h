@@ -29,6 +29,7 @@
 #include "base/fs.h"
 #include "base/ids.h"
 #include "ipc/status_codec.h"
+#include "security/policy/pod_policy_codec.h"
 #include "worker/cni/job.h"
 #include "worker/network/job.h"
 #include "worker/sandbox/job.h"
@@ -134,6 +135,7 @@ class PluginsTest : public testing::Test {
     dir_ = name;
     for (const char* sub : {"bin", "conf", "leases", "run"}) fs::create_directory(dir_ / sub);
     ASSERT_EQ(mount("run", (dir_ / "run").c_str(), "tmpfs", 0, nullptr), 0);
+    WritePolicy();
     run_ = base::UniqueFd(open((dir_ / "run").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     LoopbackUp();
   }
@@ -182,6 +184,13 @@ class PluginsTest : public testing::Test {
 
   std::string Pin(const Pod& pod) const { return dir_ / "run/pods" / pod.id / "net"; }
   // In a child, as the sandbox worker moves into the namespaces that it makes.
+  // As `bulkhead up` does.
+  void WritePolicy() {
+    const security::PodPolicies policies = {.node = *security::PodProfile(security::kCompatible)};
+    std::ofstream(dir_ / "run" / security::kPodPolicyFile) << *EncodePodPolicies(policies);
+    fs::permissions(dir_ / "run" / security::kPodPolicyFile, fs::perms(0600));
+  }
+
   void Sandbox(const Pod& pod, bool make) {
     const pid_t child = fork();
     if (child == 0) {
