@@ -14,6 +14,13 @@ struct PodPolicies {
   hash @3 :Data;
   # SHA-256 of the policy file; without one, of the profile's name.
 
+  programs @4 :List(Program);
+  # The OCI runtimes of the configuration: launch runs no other program.
+
+  struct Program {
+    handler @0 :Text;
+    path @1 :Text;
+  }
   struct Section {
     namespace @0 :Text;
     policy @1 :PodPolicy;

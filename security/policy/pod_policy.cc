@@ -152,6 +152,14 @@ std::vector<const PodPolicy*> PodPolicies::For(absl::string_view kubernetes_name
   return {&node, &section->second};
 }
 
+absl::Status CheckProgram(const PodPolicies& policies, const std::string& handler,
+                          absl::string_view path) {
+  const auto program = policies.programs.find(handler);
+  if (program != policies.programs.end() && program->second == path) return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      absl::StrCat("runtime ", handler, ": not with this program in the node's configuration"));
+}
+
 absl::Status CheckPod(const PodPolicy& policy, const PodFacts& facts) {
   if (facts.privileged && !policy.privileged) {
     return Refuse(policy, In("privileged"), "", "privileged");

@@ -78,7 +78,8 @@ struct PodPolicies {
   PodPolicy node;
   std::map<std::string, PodPolicy> namespaces;
   bool namespaces_trusted = true;
-  std::string hash;  // 32 bytes
+  std::string hash;                             // 32 bytes
+  std::map<std::string, std::string> programs;  // of OCI runtimes, by handler
 
   // What a pod of this namespace has to keep to: each of them.
   std::vector<const PodPolicy*> For(absl::string_view kubernetes_namespace) const;
@@ -92,6 +93,10 @@ struct PodPolicies {
     return absl::OkStatus();
   }
 };
+
+// Whether this is the program that root has configured for the handler. PERMISSION_DENIED.
+absl::Status CheckProgram(const PodPolicies& policies, const std::string& handler,
+                          absl::string_view path);
 
 // What a pod asks for as a whole.
 struct PodFacts {

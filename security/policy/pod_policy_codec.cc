@@ -90,6 +90,9 @@ PodPolicies ReadAll(schema::PodPolicies::Reader from) {
   for (auto section : from.getNamespaces()) {
     to.namespaces[section.getNamespace().cStr()] = ReadOne(section.getPolicy());
   }
+  for (auto program : from.getPrograms()) {
+    to.programs[program.getHandler().cStr()] = program.getPath().cStr();
+  }
   to.namespaces_trusted = from.getNamespacesTrusted();
   const auto hash = from.getHash().asChars();
   to.hash.assign(hash.begin(), hash.size());
@@ -109,6 +112,12 @@ absl::StatusOr<std::string> EncodePodPolicies(const PodPolicies& policies) {
     WriteOne(policy, sections[i++].initPolicy());
   }
   root.setNamespacesTrusted(policies.namespaces_trusted);
+  auto programs = root.initPrograms(policies.programs.size());
+  i = 0;
+  for (const auto& [handler, path] : policies.programs) {
+    programs[i].setHandler(handler);
+    programs[i++].setPath(path);
+  }
   root.setHash(kj::StringPtr(policies.hash.c_str(), policies.hash.size()).asBytes());
   kj::Array<capnp::word> words = capnp::messageToFlatArray(message);
   if (words.asBytes().size() > kMaxPodPolicyBytes) {

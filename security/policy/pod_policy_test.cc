@@ -347,6 +347,7 @@ TEST_F(Published, ComesBackAsItWas) {
   policies.namespaces["a"].host_ports = {{80, 90}};
   policies.namespaces["a"].pids_max = 7;
   policies.namespaces_trusted = false;
+  policies.programs = {{"crun", "/usr/bin/crun"}};
   const auto bytes = EncodePodPolicies(policies);
   ASSERT_TRUE(bytes.ok());
   Write(*bytes);
@@ -360,6 +361,9 @@ TEST_F(Published, ComesBackAsItWas) {
     EXPECT_EQ(read->node.*flag.member, policies.node.*flag.member) << flag.key;
   }
   EXPECT_EQ(read->hash, policies.hash);
+  EXPECT_TRUE(CheckProgram(*read, "crun", "/usr/bin/crun").ok());
+  EXPECT_FALSE(CheckProgram(*read, "crun", "/usr/bin/sh").ok());
+  EXPECT_FALSE(CheckProgram(*read, "runc", "/usr/bin/crun").ok());
 }
 
 TEST_F(Published, WhatIsNotRootsOrMalformedGrantsNothing) {

@@ -365,6 +365,7 @@ TEST_F(Policy, WorkersRefuseWhateverTheBrokerThinks) {
   narrow.node.log_dirs = {"/tmp"};
   narrow.node.seccomp_unconfined = narrow.node.unmasked_proc = true;
   narrow.node.exec = false;
+  narrow.programs = {{"crun", "/usr/bin/crun"}};
   const std::string file = absl::StrCat(node().run_dir(), "/", security::kPodPolicyFile);
   std::ofstream(file) << *security::EncodePodPolicies(narrow);
   const auto refused = [&](const std::string& rule, const std::function<void(Container*)>& change) {

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/erofs_probe.h"
+#include "base/ids.h"
 #include "tools/commands/commands.h"
 #include "tools/config/encode_registries.h"
 #include "tools/host/host.h"
@@ -69,6 +70,8 @@ int RunConfig(Words words) {
   const absl::Status images = base::ProbeErofs((settings->root_dir + "/layers").c_str());
   printf("layers %s; EROFS images: %s\n", settings->layers.driver.c_str(),
          images.ok() ? "work here" : std::string(images.message()).c_str());
+  printf("pods: profile %s, policy sha256 %s\n", settings->pod_policies.node.profile.c_str(),
+         base::ToHex(settings->pod_policies.hash).c_str());
   PrintRuntimes(*settings);
   PrintImageRules(*settings);
   absl::Status registries = RegistriesMemfd(*settings).status();

@@ -115,16 +115,19 @@ absl::StatusOr<base::UniqueFd> LoadRegistries(const std::string& config_file) {
 
 // Workers have it first: where it gets narrower, nothing that the broker still lets pass comes
 // through.
-absl::StatusOr<base::UniqueFd> PreparePolicy(const Settings& settings, const std::string& run_dir) {
-  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd memfd, PodPolicyMemfd(settings.pod_policies));
-  BULKHEAD_RETURN_IF_ERROR(PublishPodPolicy(run_dir, settings.pod_policies));
+// at_start: which runtimes there are, and where, counts from there on.
+absl::StatusOr<base::UniqueFd> PreparePolicy(security::PodPolicies policies,
+                                             const Settings& at_start) {
+  for (const auto& [name, runtime] : at_start.runtimes) policies.programs[name] = runtime.path;
+  BULKHEAD_ASSIGN_OR_RETURN(base::UniqueFd memfd, PodPolicyMemfd(policies));
+  BULKHEAD_RETURN_IF_ERROR(PublishPodPolicy(at_start.run_dir, policies));
   return memfd;
 }
 
 absl::StatusOr<base::UniqueFd> LoadPolicy(const std::string& config_file,
-                                          const std::string& run_dir) {
+                                          const Settings& at_start) {
   BULKHEAD_ASSIGN_OR_RETURN(Settings settings, LoadSettings(config_file));
-  return PreparePolicy(settings, run_dir);
+  return PreparePolicy(std::move(settings.pod_policies), at_start);
 }
 
 absl::StatusOr<Supervisor::Parts> PrepareParts(const std::string& config_file,
@@ -140,10 +143,8 @@ absl::StatusOr<Supervisor::Parts> PrepareParts(const std::string& config_file,
   parts.streaming_tls = std::move(streaming.tls);
   BULKHEAD_ASSIGN_OR_RETURN(parts.registries, RegistriesMemfd(settings));
   parts.load_registries = [config_file] { return LoadRegistries(config_file); };
-  BULKHEAD_ASSIGN_OR_RETURN(parts.policy, PreparePolicy(settings, settings.run_dir));
-  parts.load_policy = [config_file, run_dir = settings.run_dir] {
-    return LoadPolicy(config_file, run_dir);
-  };
+  BULKHEAD_ASSIGN_OR_RETURN(parts.policy, PreparePolicy(settings.pod_policies, settings));
+  parts.load_policy = [config_file, settings] { return LoadPolicy(config_file, settings); };
   // Others than root can only be let in where the file mode does; the frontend then checks each
   // peer.
   mode_t mode = settings.allowed_uids.empty() ? 0660 : 0666;

@@ -254,7 +254,6 @@ absl::StatusOr<std::unique_ptr<Created>> CreateContainer(schema::LaunchJob::Read
   BULKHEAD_ASSIGN_OR_RETURN(Inputs in, SortFds(spec, std::move(fds)));
   BULKHEAD_ASSIGN_OR_RETURN(const pid_t target, TargetPid(spec, in.target));
   BULKHEAD_RETURN_IF_ERROR(CheckCreate(job, place.run, target));
-  worker::MarkStep("ask the policy");
   BULKHEAD_RETURN_IF_ERROR(GuardRootfs(in.rootfs));
   if (OpenBundle(place).ok()) return absl::AlreadyExistsError("create: the bundle exists already");
   BULKHEAD_ASSIGN_OR_RETURN(Runtime runtime, Runtime::Open(job, place));

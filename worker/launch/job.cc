@@ -152,6 +152,8 @@ absl::StatusOr<std::unique_ptr<Created>> Create(schema::LaunchJob::Reader job, c
 absl::Status Dispatch(schema::LaunchJob::Reader job, std::vector<base::UniqueFd> fds, int root,
                       int run, schema::LaunchResult::Builder result, Lasting* lasting) {
   BULKHEAD_ASSIGN_OR_RETURN(const Place place, FindPlace(job, root, run));
+  if (!job.isDescribe()) BULKHEAD_RETURN_IF_ERROR(CheckRuntime(job, run));
+  worker::MarkStep("ask the policy");
   BULKHEAD_RETURN_IF_ERROR(HideUnified(job.getCgroupMode()));
   worker::MarkStep("hide the unified cgroup");
   switch (job.which()) {

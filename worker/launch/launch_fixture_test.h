@@ -100,7 +100,8 @@ class LaunchFixture : public testing::Test {
   }
 
   // As `bulkhead up` does.
-  void Publish(const security::PodPolicies& policies) {
+  void Publish(security::PodPolicies policies) {
+    if (policies.programs.empty()) policies.programs["crun"] = "/usr/bin/crun";
     const fs::path file = dir_ / "run" / security::kPodPolicyFile;
     std::ofstream(file) << *security::EncodePodPolicies(policies);
     chmod(file.c_str(), 0600);

@@ -60,6 +60,11 @@ ContainerFacts FactsOf(schema::LaunchJob::Reader job, pid_t target_pid) {
 
 }  // namespace
 
+absl::Status CheckRuntime(schema::LaunchJob::Reader job, int run) {
+  BULKHEAD_ASSIGN_OR_RETURN(const security::PodPolicies policies, security::ReadPodPolicies(run));
+  return security::CheckProgram(policies, job.getRuntimeName().cStr(), job.getRuntimePath().cStr());
+}
+
 absl::Status CheckCreate(schema::LaunchJob::Reader job, int run, pid_t target_pid) {
   BULKHEAD_ASSIGN_OR_RETURN(const security::PodPolicies policies, security::ReadPodPolicies(run));
   const ContainerFacts facts = FactsOf(job, target_pid);

@@ -9,6 +9,9 @@
 // root, not from the broker, which only says of which Kubernetes namespace the pod is.
 namespace bulkhead::launch {
 
+// Whether the job's runtime is one that root has configured. run: fd of <run_dir>.
+absl::Status CheckRuntime(schema::LaunchJob::Reader job, int run);
+
 // run: fd of <run_dir>. target_pid: whose PID namespace the container joins; 0: nobody's.
 // PERMISSION_DENIED names the field and the key of the policy; any other error: there is no policy,
 // so nothing is granted.

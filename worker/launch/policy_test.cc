@@ -109,6 +109,18 @@ TEST_F(LaunchPolicy, TheNodesNetworkAndAProcessOfTheNode) {
   pidfd_.Reset();
 }
 
+// A file of root's is not yet a program that root wants run here.
+TEST_F(LaunchPolicy, OnlyConfiguredProgramsAreRun) {
+  policies_.programs = {{"crun", "/usr/bin/true"}, {"other", "/usr/bin/crun"}};
+  Publish(policies_);
+  const absl::Status status = Create({"true"}, Modest);
+  EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << status;
+  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("runtime crun"));
+  EXPECT_TRUE(NothingIsLeft());
+  EXPECT_EQ(Exec({"id"}).status.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(Delete().code(), absl::StatusCode::kPermissionDenied);
+}
+
 TEST_F(LaunchPolicy, WithoutAPolicyNothingRuns) {
   fs::remove(dir_ / "run" / security::kPodPolicyFile);
   EXPECT_FALSE(Create({"true"}, Modest).ok());
