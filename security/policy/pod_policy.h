@@ -13,7 +13,8 @@
 
 // The most that this node grants a pod, whoever asks for it (docs/policy.md). Pure functions over
 // typed facts: the broker asks them before anything is made, sandbox, mount and launch once more
-// where the power is. A refusal is PERMISSION_DENIED, "<field>: <what>: refused by the node's policy, <key>".
+// where the power is. A refusal is PERMISSION_DENIED, "<field>: <what>: refused by the node's
+// policy, <key>".
 namespace bulkhead::security {
 
 struct PathRule {
