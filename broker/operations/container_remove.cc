@@ -14,8 +14,10 @@ absl::Status DeleteFromRuntime(Fiber& fiber, Broker& broker, const ContainerObje
   auto job = message.initRoot<schema::LaunchJob>();
   FillLaunch(broker, container, job);
   job.setDelete();
-  BULKHEAD_ASSIGN_OR_RETURN(auto worker,
-                            Worker::Start(fiber, broker.spawner, security::Kind::kLaunch, message));
+  BULKHEAD_ASSIGN_OR_RETURN(
+      auto worker,
+      Worker::Start(fiber, broker.spawner, LaunchKind(broker, container.record.read().getRuntime()),
+                    message));
   return worker->Finish<schema::LaunchResult>(fiber);
 }
 

@@ -41,7 +41,7 @@ absl::StatusOr<ExecResult> ExecSync(Fiber& fiber, Broker& broker, const std::str
   exec.setCgroup(record.getCgroup());
   BULKHEAD_ASSIGN_OR_RETURN(
       auto worker,
-      Worker::Start(fiber, broker.spawner, security::Kind::kLaunch, message, {},
+      Worker::Start(fiber, broker.spawner, LaunchKind(broker, record.getRuntime()), message, {},
                     {.limit = limit + kOverhead,
                      .result = {.max_bytes = 2 * size_t{kMaxStreamBytes} + 65536}}));
   ExecResult result;

@@ -19,7 +19,8 @@ inline constexpr size_t kMaxConfigFileBytes = 1 << 20;
 
 struct RuntimeSettings {
   std::string type = "oci";
-  std::string path;  // absolute, clean
+  std::string path;                      // absolute, clean; of type lxc: of Bulkhead's own program
+  bool user_namespace_optional = false;  // type lxc alone
 };
 
 // Which images run in which runtime, where the pod names no handler.
@@ -86,7 +87,7 @@ struct Settings {
   std::vector<uint32_t> allowed_uids;
   std::string sandbox_image;
   bool audit = true;
-  bool audit_proceed = false;  // do what cannot be recorded
+  bool audit_proceed = false;                  // do what cannot be recorded
   std::vector<ImageRuleSettings> image_rules;  // in order; those of presets after the file's own
   std::vector<std::string> image_rule_presets;
   std::string seccomp_root;
