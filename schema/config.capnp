@@ -63,9 +63,11 @@ struct ImageRule {
 struct Runtime {
   name @0 :Text;             # the handler's name, [a-z0-9-]{1,63}
   type @1 :Type;
-  path @2 :Text;             # absolute path of the OCI runtime's program
+  path @2 :Text;             # absolute path of the OCI runtime's program; of type lxc: of Bulkhead's own
   version @3 :Text;          # as the program printed it at start; empty: not found
   features @4 :Features;
+  userNamespaceOptional @5 :Bool;
+  # Of type lxc: whether its containers may be in pods without a user namespace. Otherwise a pod with this handler gets one.
   enum Type { oci @0; lxc @1; proxmox @2; }
 
   struct Features {

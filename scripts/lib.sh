@@ -10,7 +10,7 @@ packages=(
   capnproto libcapnp-dev
   libgrpc++-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev
   libabsl-dev libsqlite3-dev libseccomp-dev libcap-dev libarchive-dev zlib1g-dev libzstd-dev libisal-dev
-  libssl-dev libcurl4-openssl-dev nlohmann-json3-dev libtomlplusplus-dev libyaml-dev libboost-dev libsystemd-dev
+  libssl-dev libcurl4-openssl-dev nlohmann-json3-dev libtomlplusplus-dev libyaml-dev libboost-dev libsystemd-dev lxc-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   crun containernetworking-plugins iptables iproute2
   busybox-static docker-registry erofs-utils openssl python3 ca-certificates man-db

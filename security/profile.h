@@ -49,6 +49,7 @@ enum class Kind : uint32_t {
   kUnit = 38,
   kHandles = 39,
   kUserinit = 40,
+  kLxc = 41,
 };
 
 struct Cap {
@@ -242,6 +243,7 @@ extern const Profile kCgroupProfile;
 extern const Profile kUnitProfile;
 extern const Profile kHandlesProfile;
 extern const Profile kUserinitProfile;
+extern const Profile kLxcProfile;
 
 // Fixed uids, below the range that dynamic users take; packaging reserves them by name.
 inline constexpr uid_t kFrontendUid = 59101;
@@ -249,7 +251,8 @@ inline constexpr uid_t kBrokerUid = 59102;
 inline constexpr uid_t kStreamingUid = 59103;
 inline constexpr uid_t kAuditorUid = 59104;
 inline constexpr uid_t kFetchUid = 59110;
-// What parses: manifest, import, user, cni, nodeconfig, verify and others, each in namespaces of its own.
+// What parses: manifest, import, user, cni, nodeconfig, verify and others, each in namespaces of
+// its own.
 inline constexpr uid_t kParseUid = 59111;
 inline constexpr uid_t kInflateUid = 59112;
 inline constexpr uid_t kMonitorUid = 59113;

@@ -75,13 +75,12 @@ ContainerPtr NewContainer(Broker& broker, const PodObject& pod,
   return container;
 }
 
-absl::StatusOr<Crew> GatherCrew(Fiber& fiber, Broker& broker) {
+absl::StatusOr<Crew> GatherCrew(Fiber& fiber, Broker& broker, security::Kind launch) {
   Crew crew;
   BULKHEAD_ASSIGN_OR_RETURN(crew.mount, Worker::Begin(fiber, broker.spawner, security::Kind::kMount,
                                                       {.result = {.max_fds = ipc::kMaxFds}}));
   BULKHEAD_ASSIGN_OR_RETURN(crew.user, Worker::Begin(fiber, broker.spawner, security::Kind::kUser));
-  BULKHEAD_ASSIGN_OR_RETURN(crew.launch,
-                            Worker::Begin(fiber, broker.spawner, security::Kind::kLaunch));
+  BULKHEAD_ASSIGN_OR_RETURN(crew.launch, Worker::Begin(fiber, broker.spawner, launch));
   return crew;
 }
 
@@ -204,7 +203,9 @@ absl::Status BuildContainer(Fiber& fiber, Broker& broker, const PodObject& pod,
                             const ContainerPtr& container, schema::ImageConfig::Reader image,
                             Parts parts) {
   auto config = container->record.read().getConfig();
-  BULKHEAD_ASSIGN_OR_RETURN(Crew crew, GatherCrew(fiber, broker));
+  BULKHEAD_ASSIGN_OR_RETURN(
+      Crew crew,
+      GatherCrew(fiber, broker, LaunchKind(broker, container->record.read().getRuntime())));
   BULKHEAD_RETURN_IF_ERROR(
       MountParts(fiber, broker, *crew.mount, *container, pod.record.read(), &parts));
   BULKHEAD_RETURN_IF_ERROR(ResolveUser(fiber, *crew.user, config, image, &parts));
@@ -263,6 +264,7 @@ absl::StatusOr<std::string> CreateContainer(Fiber& fiber, Broker& broker, const 
                                        config.getImage().cStr(),
                                        config.getUserSpecifiedImage().cStr()));
   BULKHEAD_ASSIGN_OR_RETURN(RuntimeChoice runtime, ChooseFor(broker, *pod, config, image.read()));
+  BULKHEAD_RETURN_IF_ERROR(CheckUserNamespace(runtime, pod->record.read()));
   BULKHEAD_RETURN_IF_ERROR(
       CheckRuntimeKnows(broker.config, runtime.name, parts.node.seccomp.read()));
   BULKHEAD_RETURN_IF_ERROR(AskForContainer(broker.policies, pod->record.read(), config,

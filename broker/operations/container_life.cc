@@ -93,8 +93,10 @@ absl::Status StartContainer(Fiber& fiber, Broker& broker, const std::string& id)
   auto job = message.initRoot<schema::LaunchJob>();
   FillLaunch(broker, *container, job);
   job.setStart();
-  BULKHEAD_ASSIGN_OR_RETURN(auto worker,
-                            Worker::Start(fiber, broker.spawner, security::Kind::kLaunch, message));
+  BULKHEAD_ASSIGN_OR_RETURN(
+      auto worker,
+      Worker::Start(fiber, broker.spawner,
+                    LaunchKind(broker, container->record.read().getRuntime()), message));
   container->record.edit().setStartedAtNs(begun_ns);
   if (absl::Status started = worker->Finish<schema::LaunchResult>(fiber); !started.ok()) {
     container->record.edit().setStartedAtNs(0);

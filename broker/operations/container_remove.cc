@@ -15,7 +15,8 @@ absl::StatusOr<std::unique_ptr<Worker>> BeginDelete(Fiber& fiber, Broker& broker
   auto job = message.initRoot<schema::LaunchJob>();
   FillLaunch(broker, container, job);
   job.setDelete();
-  return Worker::Start(fiber, broker.spawner, security::Kind::kLaunch, message);
+  return Worker::Start(fiber, broker.spawner,
+                       LaunchKind(broker, container.record.read().getRuntime()), message);
 }
 
 // The runtime forgets the container, and its writable directory goes: at the same time where its

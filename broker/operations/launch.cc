@@ -5,6 +5,15 @@
 
 namespace bulkhead::broker {
 
+security::Kind LaunchKind(const Broker& broker, kj::StringPtr name) {
+  for (auto runtime : broker.config.getRuntimes()) {
+    if (runtime.getName() == name && runtime.getType() == schema::Runtime::Type::LXC) {
+      return security::Kind::kLxc;
+    }
+  }
+  return security::Kind::kLaunch;
+}
+
 void FillLaunch(Broker& broker, const ContainerObject& container, schema::LaunchJob::Builder job) {
   auto record = container.record.read();
   job.setPodId(record.getPodId());
@@ -25,7 +34,8 @@ std::string DescribeContainer(Fiber& fiber, Broker& broker, const ContainerPtr& 
   auto job = message.initRoot<schema::LaunchJob>();
   FillLaunch(broker, *container, job);
   job.setDescribe();
-  auto worker = Worker::Start(fiber, broker.spawner, security::Kind::kLaunch, message);
+  auto worker = Worker::Start(fiber, broker.spawner,
+                              LaunchKind(broker, container->record.read().getRuntime()), message);
   if (!worker.ok()) return "";
   std::string text;
   absl::Status read = (*worker)->Finish<schema::LaunchResult>(

@@ -189,7 +189,9 @@ absl::StatusOr<std::string> RunPod(Fiber& fiber, Broker& broker, schema::PodConf
   BULKHEAD_ASSIGN_OR_RETURN(PodPtr pod, NewPod(broker, config));
   // Until the row is saved nobody else looks for a range: nothing in between waits, as nobody else
   // has this pod's mutex.
-  BULKHEAD_RETURN_IF_ERROR(ChooseIds(broker.config, broker.state, pod->record.edit()));
+  BULKHEAD_RETURN_IF_ERROR(
+      ChooseIds(broker.config, broker.state, pod->record.edit(),
+                HandlerNeedsUserNamespace(broker.config, config.getHandler().cStr())));
   auto held = pod->mutex.Acquire(fiber);
   BULKHEAD_RETURN_IF_ERROR(broker.state.Save(pod));
   absl::Status built = BuildPod(fiber, broker, pod);

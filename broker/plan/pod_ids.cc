@@ -40,9 +40,10 @@ bool IsFree(const State& state, uint64_t first) {
 
 }  // namespace
 
-absl::Status ChooseIds(schema::Config::Reader node, const State& state, schema::Pod::Builder pod) {
+absl::Status ChooseIds(schema::Config::Reader node, const State& state, schema::Pod::Builder pod,
+                       bool always) {
   auto config = pod.asReader().getConfig();
-  if (config.getUserNamespace() != schema::NamespaceMode::POD) return absl::OkStatus();
+  if (config.getUserNamespace() != schema::NamespaceMode::POD && !always) return absl::OkStatus();
   if (config.getIdMapping().getLength() > 0) {
     pod.setIdMapping(config.getIdMapping());
     return CheckAsked(state, pod.asReader());

@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "schema/config.capnp.h"
+#include "schema/pod.capnp.h"
 #include "schema/seccomp.capnp.h"
 
 namespace bulkhead::broker {
@@ -14,6 +15,8 @@ struct RuntimeChoice {
   std::string name;
   std::string path;
   std::string rule;  // "handler", "default", or "image rule 'lxc/*' (preset lxc)": what chose it
+  bool lxc = false;
+  bool needs_user_namespace = false;
 };
 
 // Names by which an image rule may know the image of a container.
@@ -36,9 +39,9 @@ absl::Status CheckHandler(schema::Config::Reader node, absl::string_view handler
 absl::Status CheckRuntimeKnows(schema::Config::Reader node, absl::string_view runtime,
                                schema::SeccompFilter::Reader filter);
 
-// What image rules look at: "docker.io/library/nginx:1" is "nginx:1" and "nginx";
-// "quay.io/lxc/app@sha256:..." is "quay.io/lxc/app". Empty where text is no reference (an image
-// id).
-std::vector<std::string> RuleNames(absl::string_view text);
+// Whether a pod with this handler gets a user namespace though it asks for none.
+bool HandlerNeedsUserNamespace(schema::Config::Reader node, absl::string_view handler);
+// FAILED_PRECONDITION: the runtime runs in pods with a user namespace only, and this is none.
+absl::Status CheckUserNamespace(const RuntimeChoice& choice, schema::Pod::Reader pod);
 
 }  // namespace bulkhead::broker

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "broker/state/record.h"
+#include "validate/image_rule.h"
 
 namespace bulkhead::broker {
 namespace {
@@ -96,12 +97,12 @@ TEST_F(RuntimeChoiceTest, TagsOnlyWhereTheAuthorSaidNothing) {
 }
 
 TEST(RuleNames, AreWhatPeopleWrite) {
-  EXPECT_THAT(RuleNames("docker.io/library/nginx"), ElementsAre("nginx", "nginx:latest"));
-  EXPECT_THAT(RuleNames("quay.io/a/b:1"), ElementsAre("quay.io/a/b", "quay.io/a/b:1"));
-  EXPECT_THAT(RuleNames("localhost:5000/x@sha256:" + std::string(64, 'b')),
+  EXPECT_THAT(validate::RuleNames("docker.io/library/nginx"), ElementsAre("nginx", "nginx:latest"));
+  EXPECT_THAT(validate::RuleNames("quay.io/a/b:1"), ElementsAre("quay.io/a/b", "quay.io/a/b:1"));
+  EXPECT_THAT(validate::RuleNames("localhost:5000/x@sha256:" + std::string(64, 'b')),
               ElementsAre("localhost:5000/x"));
-  EXPECT_THAT(RuleNames("UPPER"), ElementsAre());
-  EXPECT_THAT(RuleNames(""), ElementsAre());
+  EXPECT_THAT(validate::RuleNames("UPPER"), ElementsAre());
+  EXPECT_THAT(validate::RuleNames(""), ElementsAre());
 }
 
 }  // namespace

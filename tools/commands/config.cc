@@ -6,6 +6,7 @@
 #include "tools/commands/commands.h"
 #include "tools/config/encode_registries.h"
 #include "tools/host/host.h"
+#include "validate/image_rule.h"
 
 namespace bulkhead::tools {
 namespace {
@@ -28,6 +29,11 @@ void PrintRuntimes(const Settings& settings) {
     printf("runtime %s: %s: %s\n", name.c_str(), runtime.path.c_str(),
            version.ok() ? version->c_str() : std::string(version.status().message()).c_str());
     if (!version.ok()) continue;
+    if (runtime.type == "lxc") {
+      printf("  containers need a user namespace: %s\n",
+             runtime.user_namespace_optional ? "no" : "yes; pods with this handler get one");
+      continue;
+    }
     const RuntimeFeatures features = AskFeatures(runtime.path);
     printf("  OCI runtime-spec: %s\n",
            features.known ? absl::StrCat("up to ", features.oci_version_max).c_str()
@@ -46,12 +52,46 @@ void PrintImageRules(const Settings& settings) {
   printf("other images: runtime %s\n", settings.default_runtime.c_str());
 }
 
+// What a pod's container of this image would run in, and why.
+absl::Status PrintChoice(const Settings& settings, const std::string& handler,
+                         const std::string& image) {
+  std::string runtime = settings.default_runtime, why = "default_runtime";
+  if (!handler.empty()) {
+    runtime = handler;
+    why = "the pod's handler";
+  } else {
+    const std::vector<std::string> names = validate::RuleNames(image);
+    if (!image.empty() && names.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat("--image ", image, ": not an image name"));
+    }
+    for (const ImageRuleSettings& rule : AllImageRules(settings)) {
+      if (!validate::MatchesRule(rule.pattern, names)) continue;
+      runtime = rule.runtime;
+      why = absl::StrCat("image rule '", rule.pattern, "'",
+                         rule.preset.empty() ? "" : absl::StrCat(" of preset ", rule.preset));
+      break;
+    }
+  }
+  const auto found = settings.runtimes.find(runtime);
+  if (found == settings.runtimes.end()) {
+    return absl::InvalidArgumentError(absl::StrCat("--handler ", handler, ": no such runtime"));
+  }
+  const bool there = RuntimeVersion(found->second.path).ok();
+  printf("choice: runtime %s (type %s), by %s%s\n", runtime.c_str(), found->second.type.c_str(),
+         why.c_str(), there ? "" : "; it is not available: FAILED_PRECONDITION");
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 int RunConfig(Words words) {
-  std::string file;
-  const Option options[] = {{"config", "FILE", kConfigHelp, &file, nullptr}};
-  const Usage usage = {"config check [--config FILE]",
+  std::string file, handler, image;
+  const Option options[] = {
+      {"config", "FILE", kConfigHelp, &file, nullptr},
+      {"image", "NAME", "say which runtime a container of this image gets, and why", &image,
+       nullptr},
+      {"handler", "NAME", "the same for a pod with this runtime handler", &handler, nullptr}};
+  const Usage usage = {"config check [--config FILE] [--image NAME] [--handler NAME]",
                        "Reads the configuration, says what is wrong with it, and looks at the host "
                        "and its runtimes.",
                        options};
@@ -74,6 +114,11 @@ int RunConfig(Words words) {
          base::ToHex(settings->pod_policies.hash).c_str());
   PrintRuntimes(*settings);
   PrintImageRules(*settings);
+  if (!image.empty() || !handler.empty()) {
+    if (absl::Status chosen = PrintChoice(*settings, handler, image); !chosen.ok()) {
+      return Fail(chosen);
+    }
+  }
   absl::Status registries = RegistriesMemfd(*settings).status();
   if (!registries.ok()) return Fail(registries);
   puts("configuration is valid");

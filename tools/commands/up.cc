@@ -59,7 +59,8 @@ FoundRuntimes FindRuntimes(const Settings& settings) {
                 {{"runtime", name}, {"error", version.status().ToString()}});
       continue;
     }
-    RuntimeFeatures features = AskFeatures(runtime.path);
+    RuntimeFeatures features =
+        runtime.type == "lxc" ? RuntimeFeatures() : AskFeatures(runtime.path);
     base::Log(base::Severity::kInfo, "runtime",
               {{"runtime", name},
                {"version", *version},

@@ -28,8 +28,9 @@ void EncodeRuntimes(const Settings& settings, const FoundRuntimes& found_runtime
   for (const auto& [name, runtime] : settings.runtimes) {
     schema::Runtime::Builder entry = list[i++];
     entry.setName(name);
-    entry.setType(schema::Runtime::Type::OCI);
+    entry.setType(runtime.type == "lxc" ? schema::Runtime::Type::LXC : schema::Runtime::Type::OCI);
     entry.setPath(runtime.path);
+    entry.setUserNamespaceOptional(runtime.user_namespace_optional);
     auto found = found_runtimes.find(name);
     if (found == found_runtimes.end()) continue;
     entry.setVersion(found->second.version);

@@ -1,3 +1,6 @@
+#include <limits.h>
+#include <unistd.h>
+
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "tools/config/owned_file.h"
@@ -31,6 +34,19 @@ absl::Status ApplyPolicy(Settings* settings) {
   return base::Annotate(CheckImagePolicy(settings->image_policy), file);
 }
 
+// The program for containers of type lxc lies beside this one.
+absl::Status FindOwnRuntimes(Settings* settings) {
+  char self[PATH_MAX];
+  const ssize_t size = readlink("/proc/self/exe", self, sizeof(self));
+  if (size <= 0 || size == sizeof(self)) return base::ErrnoStatus("read /proc/self/exe");
+  const std::string program(self, static_cast<size_t>(size));
+  for (auto& [name, runtime] : settings->runtimes) {
+    if (runtime.type != "lxc") continue;
+    runtime.path = absl::StrCat(program.substr(0, program.rfind('/')), "/bulkhead-worker-lxc");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<Settings> LoadSettings(const std::string& file) {
@@ -47,6 +63,7 @@ absl::StatusOr<Settings> LoadSettings(const std::string& file) {
   }
   BULKHEAD_RETURN_IF_ERROR(ApplyPolicy(&settings));
   BULKHEAD_RETURN_IF_ERROR(base::Annotate(CheckSettings(settings), main));
+  BULKHEAD_RETURN_IF_ERROR(FindOwnRuntimes(&settings));
   return settings;
 }
 

@@ -33,11 +33,20 @@ bool IsRuntimeName(absl::string_view name) {
 
 absl::Status ApplyRuntimeType(const Value& value, RuntimeSettings* runtime) {
   BULKHEAD_RETURN_IF_ERROR(value.Text(&runtime->type));
-  if (runtime->type == "oci") return absl::OkStatus();
-  return value.Error("must be \"oci\", the only type that this version has");
+  if (runtime->type == "oci" || runtime->type == "lxc") return absl::OkStatus();
+  return value.Error("must be \"oci\" or \"lxc\"");
+}
+
+absl::Status ApplyRuntimeUserNamespace(const Value& value, RuntimeSettings* runtime) {
+  std::string text;
+  BULKHEAD_RETURN_IF_ERROR(value.Text(&text));
+  runtime->user_namespace_optional = text == "optional";
+  if (text == "optional" || text == "required") return absl::OkStatus();
+  return value.Error("must be \"required\" or \"optional\"");
 }
 
 constexpr Key<RuntimeSettings> kRuntimeKeys[] = {
+    {"user_namespace", ApplyRuntimeUserNamespace},
     {"type", ApplyRuntimeType},
     {"path", [](const Value& value, RuntimeSettings* r) { return value.Path(&r->path); }},
 };
@@ -242,6 +251,21 @@ constexpr Key<Settings> kTopKeys[] = {
     {"cgroup_driver", ApplyCgroupDriver},
 };
 
+absl::Status CheckRuntime(const std::string& name, const RuntimeSettings& runtime) {
+  const bool lxc = runtime.type == "lxc";
+  if (lxc && !runtime.path.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("runtimes.", name,
+                     ": one of type lxc has no path: liblxc is used, by Bulkhead's own program"));
+  }
+  if (!lxc && runtime.path.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("runtimes.", name, ": has no path"));
+  }
+  if (lxc || !runtime.user_namespace_optional) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("runtimes.", name, ": user_namespace is for runtimes of type lxc"));
+}
+
 bool Contains(absl::string_view outer, absl::string_view inner) {
   return inner == outer || absl::StartsWith(inner, absl::StrCat(outer, "/"));
 }
@@ -274,9 +298,7 @@ absl::Status CheckSettings(const Settings& settings) {
     return absl::InvalidArgumentError("streaming: tls_cert and tls_key go together");
   }
   for (const auto& [name, runtime] : settings.runtimes) {
-    if (runtime.path.empty()) {
-      return absl::InvalidArgumentError(absl::StrCat("runtimes.", name, ": has no path"));
-    }
+    BULKHEAD_RETURN_IF_ERROR(CheckRuntime(name, runtime));
   }
   if (settings.runtimes.count(settings.default_runtime) == 0) {
     return absl::InvalidArgumentError(

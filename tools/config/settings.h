@@ -20,7 +20,8 @@ inline constexpr size_t kMaxConfigFileBytes = 1 << 20;
 
 struct RuntimeSettings {
   std::string type = "oci";
-  std::string path;  // absolute, clean
+  std::string path;                      // absolute, clean; of type lxc: of Bulkhead's own program
+  bool user_namespace_optional = false;  // type lxc alone
 };
 
 // Which images run in which runtime, where the pod names no handler.

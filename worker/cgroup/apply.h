@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "worker/cgroup/limits.h"
+#include "worker/common/cgroup_limits.h"
 
 namespace bulkhead::cgroup {
 

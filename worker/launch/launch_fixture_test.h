@@ -107,6 +107,12 @@ class LaunchFixture : public testing::Test {
     chmod(file.c_str(), 0600);
   }
 
+  // Which of the two workers that do the same jobs: launch, or lxc.
+  static std::string Worker() {
+    const char* name = getenv("BULKHEAD_TEST_WORKER");
+    return name != nullptr ? name : "launch";
+  }
+
   void MakeImage() {
     for (const char* sub : {"bin", "etc", "tmp", "proc", "dev", "sys"}) {
       fs::create_directory(dir_ / "image" / sub);
@@ -125,11 +131,13 @@ class LaunchFixture : public testing::Test {
     base::FdPair control = *base::MakeSocketPair(SOCK_STREAM);
     base::UniqueFd root(open((dir_ / "root").c_str(), O_PATH | O_CLOEXEC));
     base::UniqueFd run(open((dir_ / "run").c_str(), O_PATH | O_CLOEXEC));
-    base::UniqueFd program(open(BULKHEAD_BIN_DIR "/bulkhead-worker-launch", O_PATH | O_CLOEXEC));
+    const std::string name = absl::StrCat(BULKHEAD_BIN_DIR, "/bulkhead-worker-", Worker());
+    base::UniqueFd program(open(name.c_str(), O_PATH | O_CLOEXEC));
     security::SpawnOptions options;
     options.program = program.get();
     options.fds = {control.second.get(), root.get(), run.get()};
-    absl::StatusOr<security::Spawned> spawned = security::Spawn(security::kLaunchProfile, options);
+    absl::StatusOr<security::Spawned> spawned =
+        security::Spawn(*security::FindProfile(Worker()), options);
     if (!spawned.ok()) return spawned.status();
     control.second.Reset();
     const base::Deadline deadline = base::Deadline::After(absl::Seconds(90));
@@ -144,6 +152,7 @@ class LaunchFixture : public testing::Test {
         if (read) read(result);
       }
     }
+    if (!status.ok()) fprintf(stderr, "%s\n", status.ToString().c_str());
     const auto job = message.getRoot<schema::LaunchJob>().asReader();
     if (job.isCreate() && status.ok()) {
       monitor_ = spawned->pid;

@@ -34,6 +34,8 @@ constexpr int kUnknownExit = 255;
 constexpr absl::Duration kPeerPatience = absl::Milliseconds(200);
 // How long output may go on after the end, where a process outside the container holds the stream.
 constexpr absl::Duration kDrainPatience = absl::Seconds(1);
+// How long the first process's parent may take to say the exit code.
+constexpr absl::Duration kParentPatience = absl::Seconds(10);
 // After this long without anything to do, memory is given back.
 constexpr int kRestAfterMs = 2000;
 
@@ -67,7 +69,7 @@ absl::Status Monitor::Run() {
 }
 
 int Monitor::Patience() const {
-  const int drain = drain_.PollTimeout();
+  const int drain = exited_ ? drain_.PollTimeout() : parent_.PollTimeout();
   return drain < 0 && !resting_ ? kRestAfterMs : drain;
 }
 
@@ -162,13 +164,23 @@ void Monitor::RecordExit(int exit_code) {
   drain_ = base::Deadline::After(kDrainPatience);
 }
 
+bool Monitor::HasChild() const {
+  siginfo_t info = {};
+  return waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 void Monitor::PidfdReadable() {
   Reap();
-  RecordExit(kUnknownExit);  // it was no child of ours, so its code went elsewhere
+  if (exited_ || !HasChild()) {
+    RecordExit(kUnknownExit);  // it was no child of ours, so its code went elsewhere
+  } else {
+    parent_ = base::Deadline::After(kParentPatience);
+  }
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, pidfd_.get(), nullptr);
 }
 
 void Monitor::MaybeAnnounce() {
+  if (!exited_ && parent_.Passed()) RecordExit(kUnknownExit);
   if (!exited_ || announced_) return;
   if ((streams_[0] || streams_[1]) && !drain_.Passed()) return;
   for (Stream stream : {Stream::kStdout, Stream::kStderr}) CloseStream(stream);

@@ -17,7 +17,9 @@ namespace bulkhead::monitor {
 
 // What the monitor starts with. Streams, log, stdin and memory events may be empty.
 struct Start {
-  pid_t pid = -1;  // the container's first process, a child of the caller
+  // A child of the caller: the container's first process, or that one's parent, which ends after it
+  // with its exit code.
+  pid_t pid = -1;
   uid_t broker_uid = 0;
   base::UniqueFd listen;
   base::UniqueFd pidfd;
@@ -59,6 +61,7 @@ class Monitor {
   void CloseStream(Stream stream);
   void Reap();
   void RecordExit(int exit_code);
+  bool HasChild() const;
   void PidfdReadable();
   void MaybeAnnounce();
 
@@ -100,6 +103,8 @@ class Monitor {
   int64_t started_at_ns_ = 0;
   int64_t finished_at_ns_ = 0;
   base::Deadline drain_ = base::Deadline::Never();
+  // For the end of the first process's parent, after its own.
+  base::Deadline parent_ = base::Deadline::Never();
 };
 
 }  // namespace bulkhead::monitor

@@ -16,7 +16,7 @@
 #include "broker/plan/pod_cgroup.h"
 #include "broker/state/record.h"
 #include "frontend/cri/convert.h"
-#include "worker/launch/config.h"
+#include "worker/container/config.h"
 
 namespace bulkhead {
 namespace {
@@ -37,7 +37,7 @@ struct Request {
   broker::Record<schema::CdiEdits> cdi;
   broker::Record<schema::SeccompFilter> seccomp;
   std::vector<std::string> own_volumes;
-  launch::Facts facts;
+  container::Facts facts;
 
   v1::LinuxContainerSecurityContext* security() {
     return config.mutable_linux()->mutable_security_context();
@@ -319,7 +319,7 @@ absl::StatusOr<json> Specify(Request& request) {
                                   .own_volumes = request.own_volumes},
                                  spec);
   if (!status.ok()) return status;
-  absl::StatusOr<std::string> text = launch::ConfigJson(spec, request.facts);
+  absl::StatusOr<std::string> text = container::ConfigJson(spec, request.facts);
   if (!text.ok()) return text.status();
   return json::parse(*text, nullptr, false);
 }
@@ -359,8 +359,7 @@ TEST(Specification, WhatEachRequestChanges) {
 // The objects of runtime-spec 1.0.2 and their members; "*" takes any. What is written and not named
 // there would be ignored by a runtime, or be refused by a stricter one.
 const std::map<std::string, std::set<std::string>> kSpec = {
-    {"", {"ociVersion", "process", "root", "hostname", "mounts", "hooks", "linux",
-      "annotations"}},
+    {"", {"ociVersion", "process", "root", "hostname", "mounts", "hooks", "linux", "annotations"}},
     {"/annotations", {"run.oci.systemd.subgroup"}},
     {"/process",
      {"terminal", "user", "args", "env", "cwd", "capabilities", "noNewPrivileges", "oomScoreAdj",
