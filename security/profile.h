@@ -251,8 +251,7 @@ inline constexpr uid_t kBrokerUid = 59102;
 inline constexpr uid_t kStreamingUid = 59103;
 inline constexpr uid_t kAuditorUid = 59104;
 inline constexpr uid_t kFetchUid = 59110;
-// What parses: manifest, import, user, cni, nodeconfig, verify and others, each in namespaces of
-// its own.
+// What parses: manifest, import, user, cni, nodeconfig, verify and others, each in namespaces of its own.
 inline constexpr uid_t kParseUid = 59111;
 inline constexpr uid_t kInflateUid = 59112;
 inline constexpr uid_t kMonitorUid = 59113;

@@ -5,6 +5,10 @@
 namespace bulkhead::security {
 namespace {
 
+// No program of the node stands between this process and the container, which would hold all again
+// as root executes it.
+constexpr char kGiven[] =
+    "a container may be given it, and one with no_new_privs gets no more than its parent holds";
 constexpr Cap kCaps[] = {
     {CAP_SYS_ADMIN, "namespaces and mounts of the container, made by liblxc"},
     {CAP_CHOWN, "owner of the container's terminal, streams and log"},
@@ -17,6 +21,36 @@ constexpr Cap kCaps[] = {
     {CAP_SYS_PTRACE, "look at the container's first process, and join its namespaces for exec"},
     {CAP_SYS_RESOURCE, "the container's oom_score_adj, where it is below this process's own"},
     {CAP_SYS_CHROOT, "a command joins the container's mount namespace"},
+    {CAP_DAC_READ_SEARCH, kGiven},
+    {CAP_FSETID, kGiven},
+    {CAP_LINUX_IMMUTABLE, kGiven},
+    {CAP_NET_BIND_SERVICE, kGiven},
+    {CAP_NET_BROADCAST, kGiven},
+    {CAP_NET_ADMIN, kGiven},
+    {CAP_NET_RAW, kGiven},
+    {CAP_IPC_LOCK, kGiven},
+    {CAP_IPC_OWNER, kGiven},
+    {CAP_SYS_MODULE, kGiven},
+    {CAP_SYS_RAWIO, kGiven},
+    {CAP_SYS_PACCT, kGiven},
+    {CAP_SYS_BOOT, kGiven},
+    {CAP_SYS_NICE, kGiven},
+    {CAP_SYS_TIME, kGiven},
+    {CAP_SYS_TTY_CONFIG, kGiven},
+    {CAP_MKNOD, kGiven},
+    {CAP_LEASE, kGiven},
+    {CAP_AUDIT_WRITE, kGiven},
+    {CAP_AUDIT_CONTROL, kGiven},
+    {CAP_SETFCAP, kGiven},
+    {CAP_MAC_OVERRIDE, kGiven},
+    {CAP_MAC_ADMIN, kGiven},
+    {CAP_SYSLOG, kGiven},
+    {CAP_WAKE_ALARM, kGiven},
+    {CAP_BLOCK_SUSPEND, kGiven},
+    {CAP_AUDIT_READ, kGiven},
+    {CAP_PERFMON, kGiven},
+    {CAP_BPF, kGiven},
+    {CAP_CHECKPOINT_RESTORE, kGiven},
 };
 constexpr FdRow kFds[] = {
     {3, "control socket to the broker"},

@@ -47,7 +47,8 @@ class Lxc : public NodeTest {
   // In a pod of a handler of type lxc, where there is none yet.
   cri::CreateContainerRequest Request(const std::string& name, std::vector<std::string> command) {
     if (pod_.empty()) {
-      auto request = PodRequest("pod");
+      // No user namespace goes with the node's network.
+      auto request = handler_ == "lxc" ? NetworkedPod("pod") : PodRequest("pod");
       request.set_runtime_handler(handler_);
       auto pod = RunPod(request);
       EXPECT_THAT(pod, IsOk());
@@ -124,7 +125,7 @@ TEST_F(Lxc, SighupEndsAContainerAndBootsNone) {
   auto status = Status(id);
   ASSERT_THAT(status, IsOk());
   auto request = Script("hup", "trap 'exit 3' HUP; while :; do sleep 0.05; done");
-  request.mutable_config()->set_stop_signal(cri::SIGHUP);
+  request.mutable_config()->set_stop_signal(cri::SIGNAL_SIGHUP);
   const std::string hup = Running(request);
   EXPECT_THAT(Stop(hup, 20), IsOk());
   EXPECT_EQ(Status(hup)->exit_code(), 3);
@@ -136,6 +137,7 @@ TEST_F(Lxc, SighupEndsAContainerAndBootsNone) {
 TEST_F(Lxc, Exec) {
   auto request = Script("main", "exec sleep 1000");
   Context(request)->mutable_run_as_user()->set_value(1000);
+  Context(request)->mutable_seccomp()->set_profile_type(cri::SecurityProfile::RuntimeDefault);
   const std::string id = Running(request);
   auto said = Exec(id, {"/bin/sh", "-c", "echo out; echo err >&2; id -u; exit 5"});
   ASSERT_THAT(said, IsOk());
@@ -304,8 +306,6 @@ TEST_F(LxcUserNamespace, IsThereUnasked) {
   EXPECT_EQ(Exec(id, {"/bin/sh", "-c", "touch /file && stat -c %u /file && id -u"})->stdout(),
             "0\n0\n");
   EXPECT_EQ(Exec(id, {"/bin/sh", "-c", "echo x > /dev/stdout"})->stdout(), "x\n");
-  const std::string status = Exec(id, {"/bin/cat", "/proc/1/status"})->stdout();
-  EXPECT_THAT(status, HasSubstr("Seccomp:\t2"));
   EXPECT_THAT(Stop(id, 0), IsOk());
   EXPECT_EQ(Status(id)->exit_code(), 137);
   RemoveAll();
@@ -321,7 +321,7 @@ TEST_F(LxcUserNamespace, GroupsAreRefusedBeforeLiblxc6) {
 }
 
 TEST_F(Lxc, MixedPodSharesItsNetwork) {
-  ImportImage("localhost/db-busybox:1", {});
+  ImportImage("localhost/db-busybox:1", {"--label", "kind=database"});
   auto pod = RunPod(NetworkedPod("mixed"));
   ASSERT_THAT(pod, IsOk());
   pod_ = *pod;

@@ -10,6 +10,7 @@
 #include "tools/config/keys.h"
 #include "tools/config/layers.h"
 #include "tools/config/pods.h"
+#include "tools/config/runtimes.h"
 #include "tools/config/settings.h"
 #include "tools/config/value.h"
 
@@ -31,33 +32,13 @@ bool IsRuntimeName(absl::string_view name) {
   });
 }
 
-absl::Status ApplyRuntimeType(const Value& value, RuntimeSettings* runtime) {
-  BULKHEAD_RETURN_IF_ERROR(value.Text(&runtime->type));
-  if (runtime->type == "oci" || runtime->type == "lxc") return absl::OkStatus();
-  return value.Error("must be \"oci\" or \"lxc\"");
-}
-
-absl::Status ApplyRuntimeUserNamespace(const Value& value, RuntimeSettings* runtime) {
-  std::string text;
-  BULKHEAD_RETURN_IF_ERROR(value.Text(&text));
-  runtime->user_namespace_optional = text == "optional";
-  if (text == "optional" || text == "required") return absl::OkStatus();
-  return value.Error("must be \"required\" or \"optional\"");
-}
-
-constexpr Key<RuntimeSettings> kRuntimeKeys[] = {
-    {"user_namespace", ApplyRuntimeUserNamespace},
-    {"type", ApplyRuntimeType},
-    {"path", [](const Value& value, RuntimeSettings* r) { return value.Path(&r->path); }},
-};
-
 absl::Status ApplyRuntimes(const Value& value, Settings* settings) {
   return value.EachEntry([settings](absl::string_view name, const Value& entry) {
     if (!IsRuntimeName(name)) return entry.Error("a runtime's name is 1 to 63 of a-z, 0-9 and -");
     if (std::count(kReservedNames.begin(), kReservedNames.end(), name) > 0) {
       return entry.Error("a directory of root_dir or run_dir has this name already");
     }
-    return ApplyTable<RuntimeSettings>(entry, kRuntimeKeys, &settings->runtimes[std::string(name)]);
+    return ApplyRuntime(entry, &settings->runtimes[std::string(name)]);
   });
 }
 
@@ -250,21 +231,6 @@ constexpr Key<Settings> kTopKeys[] = {
     {"policy_file", [](const Value& v, Settings* s) { return v.Path(&s->policy_file); }},
     {"cgroup_driver", ApplyCgroupDriver},
 };
-
-absl::Status CheckRuntime(const std::string& name, const RuntimeSettings& runtime) {
-  const bool lxc = runtime.type == "lxc";
-  if (lxc && !runtime.path.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("runtimes.", name,
-                     ": one of type lxc has no path: liblxc is used, by Bulkhead's own program"));
-  }
-  if (!lxc && runtime.path.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("runtimes.", name, ": has no path"));
-  }
-  if (lxc || !runtime.user_namespace_optional) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("runtimes.", name, ": user_namespace is for runtimes of type lxc"));
-}
 
 bool Contains(absl::string_view outer, absl::string_view inner) {
   return inner == outer || absl::StartsWith(inner, absl::StrCat(outer, "/"));

@@ -84,7 +84,7 @@ TEST(Settings, SaysFileLineAndKey) {
       {"[cni]\nbin_dirs = [\"/x\", \"y\"]", "key 'cni.bin_dirs[1]'"},
       {"[runtimes.Crun]\npath = \"/x\"", "a runtime's name"},
       {"[runtimes.layers]\npath = \"/x\"", "has this name already"},
-      {"[runtimes.a]\ntype = \"lxc\"", "must be \"oci\""},
+      {"[runtimes.a]\ntype = \"jail\"", "must be \"oci\" or \"lxc\""},
       {"cgroup_driver = \"none\"", "must be \"auto\", \"cgroupfs\" or \"systemd\""},
       {"[registries.\"UP\"]\nendpoints = []", "a registry is named"},
       {"[registries.\"a:0\"]\nendpoints = []", "a registry is named"},
@@ -111,7 +111,9 @@ TEST(Settings, SaysFileLineAndKey) {
 TEST(Settings, ChecksTheWhole) {
   for (const char* text :
        {"run_dir = \"/var/lib/bulkhead/run\"", "root_dir = \"/\"", "[streaming]\ntls_cert = \"/c\"",
-        "default_runtime = \"none\"", "[runtimes.a]\ntype = \"oci\""}) {
+        "default_runtime = \"none\"", "[runtimes.a]\ntype = \"oci\"",
+        "[runtimes.a]\ntype = \"lxc\"\npath = \"/x\"",
+        "[runtimes.crun]\nuser_namespace = \"optional\""}) {
     Settings s;
     ASSERT_TRUE(Apply(text, &s).ok()) << text;
     EXPECT_EQ(CheckSettings(s).code(), absl::StatusCode::kInvalidArgument) << text;

@@ -180,6 +180,7 @@ absl::Status KeepOnly(int* complaints, int* report) {
 
 absl::Status Prepare(const AttachJob& job, int* complaints, int* report) {
   setsid();
+  BULKHEAD_RETURN_IF_ERROR(GiveStreams(job.streams, job.stream_owner));
   BULKHEAD_RETURN_IF_ERROR(TakeStreams(job.streams));
   BULKHEAD_RETURN_IF_ERROR(KeepOnly(complaints, report));
   ClearEnvironment();

@@ -16,7 +16,8 @@ struct AttachJob {
   int keeper = 0;      // the library's process, in whose network its socket is
   int namespaces = 0;  // CLONE_NEW*: those of the container that are not the node's
   int oom_score_adj = 0;
-  uint64_t mark = 0;  // worker/container/process_tree.h; 0: none
+  uint64_t mark = 0;       // worker/container/process_tree.h; 0: none
+  uid_t stream_owner = 0;  // on the node
   container::Streams streams;
   std::string console;  // socket that wants the terminal; empty: none
   int report = -1;      // a pipe: who is to wait for the command says its number there and ends

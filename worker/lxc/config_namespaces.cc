@@ -19,6 +19,18 @@ absl::StatusOr<std::string> NameOf(const std::string& type) {
   return Refuse(absl::StrCat("linux.namespaces.", type), "is not supported");
 }
 
+// The library joins the user namespace first, and has then no power over what is the node's.
+absl::Status CheckNodes(schema::ContainerSpec::Namespaces::Reader ns) {
+  if (ns.getUser() != Source::POD) return absl::OkStatus();
+  for (Source source : {ns.getNetwork(), ns.getIpc(), ns.getUts(), ns.getPid()}) {
+    if (source != Source::HOST) continue;
+    return Refuse("config.linux.security_context.namespace_options",
+                  "the node's network, IPC or PID namespace in a pod with a user namespace is not "
+                  "supported");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status AddMapping(const Inputs& in, Lines* lines) {
   if (in.spec.getNamespaces().getUser() != Source::POD) return absl::OkStatus();
   const schema::IdMapping::Reader mapping = in.spec.getIdMapping();
@@ -34,6 +46,7 @@ absl::Status AddMapping(const Inputs& in, Lines* lines) {
 // What is new is listed; what is the node's is neither, but for the network, as the library's
 // process has one of its own.
 absl::Status AddNamespaces(const Inputs& in, Lines* lines) {
+  BULKHEAD_RETURN_IF_ERROR(CheckNodes(in.spec.getNamespaces()));
   std::vector<std::string> fresh;
   bool network = false;
   for (const json& entry : in.config["linux"]["namespaces"]) {

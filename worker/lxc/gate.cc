@@ -32,9 +32,12 @@ int RunGate(const std::string& bundle) {
   if (!gate || !ready) return 1;
   const size_t size = strlen(pid);
   if (write(ready.get(), pid, size) != static_cast<ssize_t>(size)) return 1;
-  pollfd entry = {gate.get(), POLLIN, 0};
-  while (poll(&entry, 1, -1) < 0 && errno == EINTR) {
+  // A container that was killed meanwhile has no start to wait for.
+  const base::UniqueFd first(static_cast<int>(syscall(SYS_pidfd_open, atoi(pid), 0)));
+  pollfd entries[] = {{gate.get(), POLLIN, 0}, {first.get(), POLLIN, 0}};
+  while (poll(entries, 2, -1) < 0 && errno == EINTR) {
   }
+  if (!first || entries[1].revents != 0) return 1;
   char byte = 0;
   return read(gate.get(), &byte, 1) == 1 && byte == 's' ? 0 : 1;
 }

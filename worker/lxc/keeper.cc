@@ -19,6 +19,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "worker/lxc/cgroups.h"
 #include "worker/lxc/lxc_config.h"
 #include "worker/lxc/powers.h"
 
@@ -29,16 +30,6 @@ using base::UniqueFd;
 
 constexpr char kLocks[] = "/run/lxc";
 constexpr int kNeverRan = 128;  // as kubelet says it of containers that cannot run
-
-// liblxc begins at its own cgroup: at the root of each hierarchy, so that paths mean there what
-// they mean to the node. The worker takes it back at once (lxc_runtime.cc).
-absl::Status EnterRootCgroups(base::CgroupMode mode) {
-  for (const std::string& directory : base::CgroupDirectories(mode, "/")) {
-    BULKHEAD_RETURN_IF_ERROR(base::WriteKernelFile(
-        AT_FDCWD, absl::StrCat(base::kCgroupMount, "/", directory, "/cgroup.procs"), "0"));
-  }
-  return absl::OkStatus();
-}
 
 // number: its name below /dev/pts.
 absl::Status MakeTerminal(const KeeperJob& job, int* number) {
@@ -57,13 +48,8 @@ absl::Status MakeTerminal(const KeeperJob& job, int* number) {
   return TakeStreams({slave.get(), slave.get(), slave.get()});
 }
 
-// Programs open /dev/stdout and its like again.
 absl::Status TakePipes(const KeeperJob& job) {
-  for (int fd : {job.streams.in, job.streams.out, job.streams.err}) {
-    if (fd >= 0 && fchown(fd, job.stream_owner, static_cast<gid_t>(-1)) != 0) {
-      return base::ErrnoStatus("owner of a stream");
-    }
-  }
+  BULKHEAD_RETURN_IF_ERROR(GiveStreams(job.streams, job.stream_owner));
   return TakeStreams(job.streams);
 }
 
@@ -134,6 +120,15 @@ int ExitCodeOf(bool started, int error_num) {
 void ClearEnvironment() {
   clearenv();
   setenv("PATH", "/nonexistent", 1);
+}
+
+absl::Status GiveStreams(const container::Streams& streams, uid_t owner) {
+  for (int fd : {streams.in, streams.out, streams.err}) {
+    if (fd >= 0 && fchown(fd, owner, static_cast<gid_t>(-1)) != 0) {
+      return base::ErrnoStatus("owner of a stream");
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status TakeStreams(const container::Streams& streams) {

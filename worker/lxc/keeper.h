@@ -28,6 +28,8 @@ absl::StatusOr<container::Run> StartKeeper(const KeeperJob& job);
 
 // For children that call the library: no path to newuidmap, and no word of the node's.
 void ClearEnvironment();
+// Programs open /dev/stdout and its like again.
+absl::Status GiveStreams(const container::Streams& streams, uid_t owner);
 // Makes fds the standard streams of this process, in a session of its own.
 absl::Status TakeStreams(const container::Streams& streams);
 // Sends the master of a terminal to a socket that waits for it.

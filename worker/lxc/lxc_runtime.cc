@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <lxc/lxccontainer.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -20,9 +19,10 @@
 #include "base/status.h"
 #include "worker/container/facts.h"
 #include "worker/container/verify.h"
-#include "worker/lxc/attach.h"
+#include "worker/lxc/cgroups.h"
 #include "worker/lxc/gate.h"
 #include "worker/lxc/keeper.h"
+#include "worker/lxc/library.h"
 #include "worker/lxc/lxc_config.h"
 #include "worker/lxc/mount_points.h"
 #include "worker/lxc/powers.h"
@@ -44,12 +44,6 @@ constexpr absl::Duration kStartPatience = absl::Seconds(30);
 constexpr absl::Duration kEndPatience = absl::Seconds(2);
 constexpr size_t kMaxLogBytes = 256 << 10;
 constexpr int kWithoutV1 = 7;  // the first version of liblxc that knows cgroup v2 alone
-
-int LibraryMajor() {
-  int major = 0;
-  const std::string version = lxc_get_version();
-  return absl::SimpleAtoi(version.substr(0, version.find('.')), &major) ? major : 0;
-}
 
 absl::StatusOr<std::string> OwnProgram() {
   char path[PATH_MAX];
@@ -100,27 +94,6 @@ absl::StatusOr<UniqueFd> OpenPipe(const Place& place, const char* name, int flag
   return base::OpenAt(bundle.get(), name, flags | O_NONBLOCK, base::Resolve::kBeneathNoSymlinks);
 }
 
-// Moves all processes of a cgroup into the one that this process has in each hierarchy.
-absl::Status MoveToOwnCgroups(const std::string& cgroup, base::CgroupMode mode) {
-  BULKHEAD_ASSIGN_OR_RETURN(const std::string text, base::ReadFile("/proc/self/cgroup", 64 << 10));
-  for (absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
-    const std::vector<std::string> parts = absl::StrSplit(line, absl::MaxSplits(':', 2));
-    if (parts.size() != 3) return absl::InternalError("own cgroup: unreadable");
-    if (parts[1].empty() != (mode == base::CgroupMode::kV2)) continue;
-    const std::string hierarchy =
-        absl::StrCat(base::kCgroupMount, "/", absl::StripPrefix(parts[1], "name="));
-    const absl::StatusOr<std::string> members =
-        base::ReadFile(absl::StrCat(hierarchy, cgroup, "/cgroup.procs"), 64 << 10);
-    if (absl::IsNotFound(members.status())) continue;  // not mounted
-    if (!members.ok()) return members.status();
-    for (absl::string_view pid : absl::StrSplit(*members, '\n', absl::SkipEmpty())) {
-      BULKHEAD_RETURN_IF_ERROR(
-          base::WriteKernelFile(AT_FDCWD, absl::StrCat(hierarchy, parts[2], "/cgroup.procs"), pid));
-    }
-  }
-  return absl::OkStatus();
-}
-
 UniqueFd OpenCgroups() {
   return UniqueFd(open(base::kCgroupMount, O_PATH | O_DIRECTORY | O_CLOEXEC));
 }
@@ -132,8 +105,6 @@ void EndKeeper(const State& state) {
 }
 
 }  // namespace
-
-std::string LibraryVersion() { return absl::StrCat("liblxc ", lxc_get_version()); }
 
 absl::StatusOr<std::unique_ptr<container::Runtime>> LxcRuntime::Open(schema::LaunchJob::Reader job,
                                                                      const Place& place) {
@@ -203,9 +174,11 @@ absl::StatusOr<container::Runtime::Made> LxcRuntime::Create(const Creation& crea
   BULKHEAD_ASSIGN_OR_RETURN(const std::string cgroup,
                             base::CgroupPath(creation.spec.getCgroup().cStr()));
   State state = {.cgroup = cgroup,
+                 .root_id = RootOf(creation.spec),
                  .namespaces = NamespacesOf(creation.spec, creation.facts.cgroup_v2)};
   BULKHEAD_RETURN_IF_ERROR(SaveState(place_, state));
   BULKHEAD_RETURN_IF_ERROR(WriteFiles(creation, cgroup));
+  BULKHEAD_RETURN_IF_ERROR(PrepareCpusets(cgroup, mode_));
   BULKHEAD_RETURN_IF_ERROR(ShowLocks(place_.bundle));
   BULKHEAD_ASSIGN_OR_RETURN(UniqueFd ready, OpenPipe(place_, kReadyPipe, O_RDONLY));
   BULKHEAD_ASSIGN_OR_RETURN(Run keeper, StartKeeper(JobOf(creation, place_, mode_)));
@@ -279,43 +252,37 @@ absl::Status LxcRuntime::Delete(bool) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Run> LxcRuntime::Exec(schema::Process::Reader process, uint64_t mark,
-                                     const Streams& streams) {
+absl::StatusOr<AttachJob> LxcRuntime::PrepareAttach(schema::Process::Reader process,
+                                                    const Streams& streams) {
   BULKHEAD_ASSIGN_OR_RETURN(const State state, LoadState(place_));
-  BULKHEAD_RETURN_IF_ERROR(
-      container::ProcessJson(process, container::ProcessFacts(place_)).status());
+  const container::Facts facts = container::ProcessFacts(place_);
+  // The same checks as of every command.
+  BULKHEAD_RETURN_IF_ERROR(container::ProcessJson(process, facts).status());
   BULKHEAD_RETURN_IF_ERROR(ShowLocks(place_.bundle));
-  const int oom =
-      std::max(process.getOomScoreAdj(), container::ProcessFacts(place_).lowest_oom_score_adj);
-  return StartAttach({.process = process,
-                      .bundle = place_.bundle,
-                      .container_id = place_.container_id,
-                      .keeper = state.keeper,
-                      .namespaces = state.namespaces,
-                      .oom_score_adj = oom,
-                      .mark = mark,
-                      .streams = streams});
-}
-
-absl::StatusOr<pid_t> LxcRuntime::ExecDetached(schema::Process::Reader process,
-                                               const Streams& streams, const std::string& console) {
-  BULKHEAD_ASSIGN_OR_RETURN(const State state, LoadState(place_));
-  BULKHEAD_RETURN_IF_ERROR(
-      container::ProcessJson(process, container::ProcessFacts(place_)).status());
-  BULKHEAD_RETURN_IF_ERROR(ShowLocks(place_.bundle));
-  BULKHEAD_ASSIGN_OR_RETURN(base::FdPair pipe, base::MakePipe());
-  BULKHEAD_ASSIGN_OR_RETURN(
-      Run run,
-      StartAttach({.process = process,
+  return AttachJob{.process = process,
                    .bundle = place_.bundle,
                    .container_id = place_.container_id,
                    .keeper = state.keeper,
                    .namespaces = state.namespaces,
-                   .oom_score_adj = std::max(process.getOomScoreAdj(),
-                                             container::ProcessFacts(place_).lowest_oom_score_adj),
-                   .streams = streams,
-                   .console = console,
-                   .report = pipe.second.get()}));
+                   .oom_score_adj = std::max(process.getOomScoreAdj(), facts.lowest_oom_score_adj),
+                   .stream_owner = state.root_id + process.getUser().getUid(),
+                   .streams = streams};
+}
+
+absl::StatusOr<Run> LxcRuntime::Exec(schema::Process::Reader process, uint64_t mark,
+                                     const Streams& streams) {
+  BULKHEAD_ASSIGN_OR_RETURN(AttachJob job, PrepareAttach(process, streams));
+  job.mark = mark;
+  return StartAttach(job);
+}
+
+absl::StatusOr<pid_t> LxcRuntime::ExecDetached(schema::Process::Reader process,
+                                               const Streams& streams, const std::string& console) {
+  BULKHEAD_ASSIGN_OR_RETURN(AttachJob job, PrepareAttach(process, streams));
+  BULKHEAD_ASSIGN_OR_RETURN(base::FdPair pipe, base::MakePipe());
+  job.console = console;
+  job.report = pipe.second.get();
+  BULKHEAD_ASSIGN_OR_RETURN(Run run, StartAttach(job));
   BULKHEAD_ASSIGN_OR_RETURN(const int code, run.Wait(Deadline::After(kStartPatience)));
   if (code != 0) return absl::FailedPreconditionError(absl::StrCat("exec: ", run.Complaint()));
   pid_t pid = -1;

@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "base/cgroup.h"
 #include "worker/container/runtime.h"
+#include "worker/lxc/attach.h"
 
 namespace bulkhead::lxc {
 
@@ -34,14 +35,13 @@ class LxcRuntime : public container::Runtime {
   // Waits until the container is at its gate; its first process.
   absl::StatusOr<pid_t> AwaitGate(container::Run& keeper, int ready);
   absl::Status TakeBack(const std::string& cgroup);
+  absl::StatusOr<AttachJob> PrepareAttach(schema::Process::Reader process,
+                                          const container::Streams& streams);
   // What the library said last, for people.
   std::string LastWords() const;
 
   const container::Place place_;
   const base::CgroupMode mode_;
 };
-
-// "liblxc 5.0.2".
-std::string LibraryVersion();
 
 }  // namespace bulkhead::lxc

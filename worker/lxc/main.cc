@@ -9,6 +9,7 @@
 #include "worker/common/worker.h"
 #include "worker/container/serve.h"
 #include "worker/lxc/gate.h"
+#include "worker/lxc/library.h"
 #include "worker/lxc/lxc_runtime.h"
 
 int main(int argc, char** argv) {

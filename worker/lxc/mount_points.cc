@@ -86,6 +86,8 @@ absl::StatusOr<std::string> RootfsMountPoints::Step(const std::string& parent,
   std::string base;
   absl::StatusOr<UniqueFd> fd = Open(path, &base);
   if (absl::IsNotFound(fd.status())) {
+    BULKHEAD_ASSIGN_OR_RETURN(const std::string target, LinkAt(parent, name));
+    if (!target.empty()) return WalkFrom(target[0] == '/' ? "" : parent, target, directory);
     BULKHEAD_RETURN_IF_ERROR(Create(parent, name, directory));
     return path;
   }
@@ -98,18 +100,43 @@ absl::StatusOr<std::string> RootfsMountPoints::Step(const std::string& parent,
   return absl::FailedPreconditionError(absl::StrCat("mount point ", path, ": leads elsewhere"));
 }
 
-absl::StatusOr<std::string> RootfsMountPoints::Walk(const std::string& destination,
-                                                    bool directory) {
-  const std::vector<std::string> names = absl::StrSplit(destination, '/', absl::SkipEmpty());
-  std::string at;
+// A link to what is not there yet is made good by making that.
+absl::StatusOr<std::string> RootfsMountPoints::LinkAt(const std::string& parent,
+                                                      const std::string& name) const {
+  std::string base;
+  BULKHEAD_ASSIGN_OR_RETURN(UniqueFd above, Open(parent, &base));
+  char target[PATH_MAX];
+  const ssize_t size = readlinkat(above.get(), name.c_str(), target, sizeof(target));
+  if (size <= 0) return "";
+  if (base.empty() && size < PATH_MAX) return std::string(target, static_cast<size_t>(size));
+  return absl::FailedPreconditionError(absl::StrCat("mount point ", name, ": a link in a volume"));
+}
+
+absl::StatusOr<std::string> RootfsMountPoints::WalkFrom(std::string at, const std::string& path,
+                                                        bool directory) {
+  constexpr int kMaxLinks = 40;  // as the kernel has it
+  if (++links_ > kMaxLinks) {
+    return absl::FailedPreconditionError(absl::StrCat("mount point ", path, ": too many links"));
+  }
+  const std::vector<std::string> names = absl::StrSplit(path, '/', absl::SkipEmpty());
   for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == ".") continue;
+    if (names[i] == "..") {
+      at = at.find('/') == std::string::npos ? "" : at.substr(0, at.rfind('/'));
+      continue;
+    }
     BULKHEAD_ASSIGN_OR_RETURN(at, Step(at, names[i], directory || i + 1 < names.size()));
   }
-  if (at.empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("mount point ", destination, ": is the root of the container"));
-  }
   return at;
+}
+
+absl::StatusOr<std::string> RootfsMountPoints::Walk(const std::string& destination,
+                                                    bool directory) {
+  links_ = 0;
+  BULKHEAD_ASSIGN_OR_RETURN(const std::string at, WalkFrom("", destination, directory));
+  if (!at.empty()) return at;
+  return absl::FailedPreconditionError(
+      absl::StrCat("mount point ", destination, ": is the root of the container"));
 }
 
 absl::StatusOr<std::string> RootfsMountPoints::Make(const std::string& destination,

@@ -31,6 +31,9 @@ class RootfsMountPoints : public MountPoints {
     std::string source;
   };
   absl::StatusOr<std::string> Walk(const std::string& destination, bool directory);
+  absl::StatusOr<std::string> WalkFrom(std::string at, const std::string& path, bool directory);
+  // Where a link leads; empty: it is none.
+  absl::StatusOr<std::string> LinkAt(const std::string& parent, const std::string& name) const;
   absl::StatusOr<std::string> Step(const std::string& parent, const std::string& name,
                                    bool directory);
   absl::StatusOr<base::UniqueFd> Open(const std::string& path, std::string* base) const;
@@ -39,6 +42,7 @@ class RootfsMountPoints : public MountPoints {
   const base::UniqueFd root_;
   const uid_t root_id_;
   std::vector<Mounted> mounted_;
+  int links_ = 0;  // followed for one destination
 };
 
 }  // namespace bulkhead::lxc

@@ -27,7 +27,7 @@ absl::Status SaveState(const container::Place& place, const State& state) {
   BULKHEAD_RETURN_IF_ERROR(container::WriteBundleFile(
       place, kNewFile,
       absl::StrCat(state.cgroup, "\n", state.keeper, "\n", state.keeper_start, "\n", state.first,
-                   "\n", state.namespaces)));
+                   "\n", state.namespaces, "\n", state.root_id)));
   if (renameat(bundle.get(), kNewFile, bundle.get(), kFile) == 0) return absl::OkStatus();
   return base::ErrnoStatus("store the container's state");
 }
@@ -36,9 +36,10 @@ absl::StatusOr<State> LoadState(const container::Place& place) {
   BULKHEAD_ASSIGN_OR_RETURN(const std::string text, container::ReadBundleFile(place, kFile));
   const std::vector<std::string> lines = absl::StrSplit(text, '\n');
   State state;
-  if (lines.size() != 5 || !absl::SimpleAtoi(lines[1], &state.keeper) ||
+  if (lines.size() != 6 || !absl::SimpleAtoi(lines[1], &state.keeper) ||
       !absl::SimpleAtoi(lines[2], &state.keeper_start) ||
-      !absl::SimpleAtoi(lines[3], &state.first) || !absl::SimpleAtoi(lines[4], &state.namespaces)) {
+      !absl::SimpleAtoi(lines[3], &state.first) || !absl::SimpleAtoi(lines[4], &state.namespaces) ||
+      !absl::SimpleAtoi(lines[5], &state.root_id)) {
     return absl::DataLossError("bundle: the container's state is damaged");
   }
   state.cgroup = lines[0];

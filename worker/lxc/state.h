@@ -15,6 +15,7 @@ struct State {
   pid_t keeper = 0;           // the library's process; 0: none was there yet
   uint64_t keeper_start = 0;  // when it began, in the kernel's ticks: numbers are used again
   pid_t first = 0;            // the container's first process
+  uid_t root_id = 0;          // on the node, of the container's root
   int namespaces = 0;         // CLONE_NEW*: those that are not the node's
 };
 

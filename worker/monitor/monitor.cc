@@ -164,14 +164,9 @@ void Monitor::RecordExit(int exit_code) {
   drain_ = base::Deadline::After(kDrainPatience);
 }
 
-bool Monitor::HasChild() const {
-  siginfo_t info = {};
-  return waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
-}
-
 void Monitor::PidfdReadable() {
   Reap();
-  if (exited_ || !HasChild()) {
+  if (exited_ || !IsChild(pid_)) {
     RecordExit(kUnknownExit);  // it was no child of ours, so its code went elsewhere
   } else {
     parent_ = base::Deadline::After(kParentPatience);
@@ -194,13 +189,7 @@ void Monitor::MaybeAnnounce() {
 void Monitor::Accept() {
   UniqueFd socket(accept4(listen_.get(), nullptr, nullptr, SOCK_CLOEXEC));
   if (!socket) return;
-  ucred peer = {};
-  socklen_t size = sizeof(peer);
-  if (getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
-      peer.uid != broker_uid_) {
-    base::Log(base::Severity::kWarning, "refused a connection", {{"uid", peer.uid}});
-    return;
-  }
+  if (!IsFromUid(socket.get(), broker_uid_)) return;
   // A broker that was killed leaves connections that end; one that opens ever more loses the
   // oldest.
   if (connections_.size() >= kMaxConnections) connections_.front().closed = true;

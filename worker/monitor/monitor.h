@@ -61,7 +61,6 @@ class Monitor {
   void CloseStream(Stream stream);
   void Reap();
   void RecordExit(int exit_code);
-  bool HasChild() const;
   void PidfdReadable();
   void MaybeAnnounce();
 
