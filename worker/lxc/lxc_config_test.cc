@@ -126,11 +126,11 @@ TEST_F(LxcConfigTest, CgroupAndLimits) {
 
 TEST_F(LxcConfigTest, NoValueEndsItsLine) {
   spec().getProcess().setCwd("/a\nlxc.cap.keep = sys_admin");
-  EXPECT_THAT(Refusal(), HasSubstr("config.working_dir"));
+  EXPECT_THAT(Refusal(), HasSubstr("cwd"));
   spec().getProcess().setCwd("/");
   auto mount = spec().initMounts(1)[0];
   mount.setDestination("/data\nlxc.hook.start = x");
-  EXPECT_THAT(Refusal(), HasSubstr("config.mounts"));
+  EXPECT_THAT(Refusal(), HasSubstr("mount destination"));
   mount.setDestination("/two words #1");
   EXPECT_THAT(Config().value(),
               HasSubstr("/root/lxc/pod/container/mounts/0 two\\040words\\040\\0431 none rbind,"));
