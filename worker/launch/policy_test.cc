@@ -118,7 +118,7 @@ TEST_F(LaunchPolicy, OnlyConfiguredProgramsAreRun) {
   EXPECT_THAT(std::string(status.message()), testing::HasSubstr("runtime crun"));
   EXPECT_TRUE(NothingIsLeft());
   EXPECT_EQ(Exec({"id"}).status.code(), absl::StatusCode::kPermissionDenied);
-  EXPECT_EQ(Delete().code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_TRUE(Delete().ok()) << "no bundle is there, so no program is run";
 }
 
 TEST_F(LaunchPolicy, WithoutAPolicyNothingRuns) {
