@@ -203,9 +203,7 @@ absl::Status BuildContainer(Fiber& fiber, Broker& broker, const PodObject& pod,
                             const ContainerPtr& container, schema::ImageConfig::Reader image,
                             Parts parts) {
   auto config = container->record.read().getConfig();
-  BULKHEAD_ASSIGN_OR_RETURN(
-      Crew crew,
-      GatherCrew(fiber, broker, LaunchKind(broker, container->record.read().getRuntime())));
+  BULKHEAD_ASSIGN_OR_RETURN(Crew crew, GatherCrew(fiber, broker, LaunchKind(broker, *container)));
   BULKHEAD_RETURN_IF_ERROR(
       MountParts(fiber, broker, *crew.mount, *container, pod.record.read(), &parts));
   BULKHEAD_RETURN_IF_ERROR(ResolveUser(fiber, *crew.user, config, image, &parts));

@@ -94,9 +94,7 @@ absl::Status StartContainer(Fiber& fiber, Broker& broker, const std::string& id)
   FillLaunch(broker, *container, job);
   job.setStart();
   BULKHEAD_ASSIGN_OR_RETURN(
-      auto worker,
-      Worker::Start(fiber, broker.spawner,
-                    LaunchKind(broker, container->record.read().getRuntime()), message));
+      auto worker, Worker::Start(fiber, broker.spawner, LaunchKind(broker, *container), message));
   container->record.edit().setStartedAtNs(begun_ns);
   if (absl::Status started = worker->Finish<schema::LaunchResult>(fiber); !started.ok()) {
     container->record.edit().setStartedAtNs(0);

@@ -15,8 +15,7 @@ absl::StatusOr<std::unique_ptr<Worker>> BeginDelete(Fiber& fiber, Broker& broker
   auto job = message.initRoot<schema::LaunchJob>();
   FillLaunch(broker, container, job);
   job.setDelete();
-  return Worker::Start(fiber, broker.spawner,
-                       LaunchKind(broker, container.record.read().getRuntime()), message);
+  return Worker::Start(fiber, broker.spawner, LaunchKind(broker, container), message);
 }
 
 // The runtime forgets the container, and its writable directory goes: at the same time where its

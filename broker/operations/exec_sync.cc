@@ -43,10 +43,9 @@ absl::StatusOr<ExecResult> ExecSync(Fiber& fiber, Broker& broker, const std::str
   exec.setMaxOutputBytes(kMaxStreamBytes);
   exec.setCgroup(record.getCgroup());
   BULKHEAD_ASSIGN_OR_RETURN(
-      auto worker,
-      Worker::Start(fiber, broker.spawner, LaunchKind(broker, record.getRuntime()), message, {},
-                    {.limit = limit + kOverhead,
-                     .result = {.max_bytes = 2 * size_t{kMaxStreamBytes} + 65536}}));
+      auto worker, Worker::Start(fiber, broker.spawner, LaunchKind(broker, *container), message, {},
+                                 {.limit = limit + kOverhead,
+                                  .result = {.max_bytes = 2 * size_t{kMaxStreamBytes} + 65536}}));
   ExecResult result;
   BULKHEAD_RETURN_IF_ERROR(worker->Finish<schema::LaunchResult>(
       fiber, [&](schema::LaunchResult::Reader answer, std::vector<base::UniqueFd>&) {

@@ -5,7 +5,8 @@
 
 namespace bulkhead::broker {
 
-security::Kind LaunchKind(const Broker& broker, kj::StringPtr name) {
+security::Kind LaunchKind(const Broker& broker, const ContainerObject& container) {
+  const kj::StringPtr name = container.record.read().getRuntime();
   for (auto runtime : broker.config.getRuntimes()) {
     if (runtime.getName() == name && runtime.getType() == schema::Runtime::Type::LXC) {
       return security::Kind::kLxc;
@@ -34,8 +35,7 @@ std::string DescribeContainer(Fiber& fiber, Broker& broker, const ContainerPtr& 
   auto job = message.initRoot<schema::LaunchJob>();
   FillLaunch(broker, *container, job);
   job.setDescribe();
-  auto worker = Worker::Start(fiber, broker.spawner,
-                              LaunchKind(broker, container->record.read().getRuntime()), message);
+  auto worker = Worker::Start(fiber, broker.spawner, LaunchKind(broker, *container), message);
   if (!worker.ok()) return "";
   std::string text;
   absl::Status read = (*worker)->Finish<schema::LaunchResult>(

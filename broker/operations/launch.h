@@ -8,7 +8,7 @@ namespace bulkhead::broker {
 
 // What every job of the launch worker says of the container.
 // Which worker does it.
-security::Kind LaunchKind(const Broker& broker, kj::StringPtr runtime);
+security::Kind LaunchKind(const Broker& broker, const ContainerObject& container);
 void FillLaunch(Broker& broker, const ContainerObject& container, schema::LaunchJob::Builder job);
 
 }  // namespace bulkhead::broker

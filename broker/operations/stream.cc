@@ -113,10 +113,8 @@ absl::StatusOr<std::vector<base::UniqueFd>> StartExec(Fiber& fiber, Broker& brok
   BULKHEAD_ASSIGN_OR_RETURN(ContainerPtr container,
                             FindRunning(broker, grant.id, security::PodStream::kExec));
   BULKHEAD_ASSIGN_OR_RETURN(
-      auto worker,
-      Worker::Start(fiber, broker.spawner,
-                    LaunchKind(broker, container->record.read().getRuntime()), *grant.job, {},
-                    {.limit = kStartLimit, .result = {.max_fds = kMaxExecFds}}));
+      auto worker, Worker::Start(fiber, broker.spawner, LaunchKind(broker, *container), *grant.job,
+                                 {}, {.limit = kStartLimit, .result = {.max_fds = kMaxExecFds}}));
   std::vector<base::UniqueFd> fds;
   BULKHEAD_RETURN_IF_ERROR(worker->Finish<schema::LaunchResult>(
       fiber, [&](schema::LaunchResult::Reader, std::vector<base::UniqueFd>& came) {

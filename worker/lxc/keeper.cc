@@ -19,6 +19,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "ipc/send_fd.h"
 #include "worker/lxc/cgroups.h"
 #include "worker/lxc/lxc_config.h"
 #include "worker/lxc/powers.h"
@@ -157,20 +158,10 @@ absl::Status SendTerminal(const std::string& path, int master) {
   if (connect(connection.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
     return base::ErrnoStatus("connect to the console socket");
   }
-  char name[] = "terminal";
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  iovec part = {name, sizeof(name)};
-  msghdr message = {};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof(control);
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  memcpy(CMSG_DATA(header), &master, sizeof(int));
-  if (sendmsg(connection.get(), &message, MSG_NOSIGNAL) >= 0) return absl::OkStatus();
+  constexpr char kName[] = "terminal";
+  if (ipc::SendWithFd(connection.get(), kName, sizeof(kName), master, MSG_NOSIGNAL) >= 0) {
+    return absl::OkStatus();
+  }
   return base::ErrnoStatus("send the terminal");
 }
 

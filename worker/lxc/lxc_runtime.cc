@@ -199,7 +199,6 @@ std::string LxcRuntime::LastWords() const {
     const size_t what = line.find(" - ", line.find(" - ") + 1);
     if (!absl::StrContains(line, " ERROR ") || what == absl::string_view::npos) continue;
     first = std::string(line.substr(what + 3));
-    if (absl::StrContains(line, "Failed to exec")) break;
     if (!first.empty()) break;
   }
   return first.empty() ? "liblxc does not say why" : container::OneLine(first);
